@@ -19,7 +19,7 @@ FOR_TESTS := $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready $(VE
 RELEASE = AZURE_SUBSCRIPTION_ID="$$(az account show --query id --output tsv)" $(VENV)-release/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench azure-cli custodian lock keep package azd-package validate whatif provision publish deploy verify functional \
+.PHONY: help demo run test screenshots bench azure-cli custodian lock keep package azd-package validate whatif provision publish deploy verify functional \
   roles probe cleanup uninstall format clean
 
 help: ## list the targets
@@ -39,8 +39,11 @@ test: ## everything that must hold: ruff, format, mypy, azure-functions-doctor, 
 	$(BIN)/azure-functions-doctor doctor --path .
 	$(BIN)/python -m tests.run
 
-bench: $(VENV)/.ready ## measure the figures we promise; also written to benchmarks/latest.json
-	@$(BIN)/python -m benchmarks
+screenshots: $(VENV)/.ready ## pictures of the dashboard and of open links, in .screenshots (Debian: apt install chromium)
+	@$(BIN)/python -m tests.dashboard.screenshots
+
+bench: $(VENV)/.ready $(if $(PEERS),$(VENV)-custodian/.ready) ## measure the figures we promise (PEERS=1: beside Cloud Custodian, 700 MB)
+	@PEERS=$(PEERS) $(BIN)/python -m benchmarks
 
 azure-cli: $(VENV)/.ready $(VENV)-azure-cli/.ready ## Microsoft's az against the simulated Azure (first installs 750 MB)
 	OFFICIAL_TOOLS=1 $(BIN)/python -m pytest tests/conformance/tools/test_azure_cli.py

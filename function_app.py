@@ -32,11 +32,13 @@ from dormouse.http.pipeline import handle
 from dormouse.http.problems import answers_problems
 from dormouse.http.route import Route
 from dormouse.http.routes import ROUTES
-from dormouse.records.deduplication import Receipts
+from dormouse.records.budgets import BudgetWarnings
+from dormouse.records.deduplication import RECEIPTS, Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
 from dormouse.records.prices import PriceRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
 from dormouse.settings import Settings, SettingsError, wants_keys
@@ -144,10 +146,13 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
         sizes=Sizes(cloud),
         machines=MachineRecords(cloud.tables),
         power=PowerRecords(cloud.tables),
+        price_records=PriceRecords(cloud.tables),
         receipts=Receipts(cloud.tables),
+        budget_warnings=BudgetWarnings(cloud.tables, RECEIPTS),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id, cloud.clock),
         passwords=PasswordInventory(cloud),
         images=ImageInventory(cloud),
+        reconciled=ReconcileRecords(cloud.tables),
         settings=cloud.settings,
         clock=cloud.clock,
         rate_limit=RateLimit(cloud.settings.rate_limit),

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
-from activities.idle import complete, evaluate, execute, hand_over, missing, stopped, waiting
+from activities.idle import complete, confirm, evaluate, execute, hand_over, missing, stopped, waiting
+from activities.reconcile import delete, look
 from activities.resources import generic, permissions
 from activities.resources.platform import promotions
 from dormouse.cloud.clients import Cloud
@@ -54,12 +55,18 @@ ALL: tuple[Activity, ...] = (
     hand_over.recheck_lease_end,
     hand_over.recheck_refused_start,
     hand_over.recheck_environment_stop,
-    execute.confirm_states,
+    confirm.confirm_states,
     complete.close_sweep_operation,
     stopped.note_failed_deletion,
     complete.finish_sweep,
     notifications.warn_machine,
     notifications.send_notifications,
+    look.look_for_findings,
+    look.note_told,
+    look.end_pass,
+    delete.claim_orphans,
+    delete.delete_orphan,
+    delete.recheck_orphans,
     machines.read_machine,
     machines.tag_machine,
     machines.untag_machine,

@@ -5,8 +5,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from activities.idle.power_history import keep_intervals, placed
-from dormouse.clock import parse_moment
+from dormouse.clock import parse_moment, rfc3339
 from dormouse.cloud.clients import Cloud
+from dormouse.costs.fees import fees_of, is_billed_alike
 from dormouse.environments.dependents import parent_problem
 from dormouse.environments.operations import Completion, EnvironmentRecord
 from dormouse.environments.requests import LockQuestion
@@ -14,10 +15,14 @@ from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.clusters.ml_cluster import cluster_ids, cluster_key
 from dormouse.idle.clusters.node_pool import pool_ids, pool_key
-from dormouse.idle.power_history import last_interval
-from dormouse.lifecycle import State
+from dormouse.idle.power.history import last_interval
+from dormouse.ids import verb_of
+from dormouse.lifecycle import State, Verb
+from dormouse.reconcile.passes import FormerEnvironment
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.records.power_history import PowerRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.resources.compute.spot import is_spot
 from dormouse.text.log_events import log_event
@@ -26,8 +31,17 @@ log = logging.getLogger(__name__)
 
 
 async def write_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
-    """Write the record of an environment."""
-    await Records(cloud.tables).remember_environment(request)
+    """Write the record of an environment; if it is billed for other things from now on, keep what it was billed for."""
+    records, known = Records(cloud.tables), None
+    with suppress(UnreadableRecord):
+        known = await records.environment(request.name)
+    if known is not None:
+        request = replace(request, billed_since=known.billed_since or known.requested_at)
+        if not is_billed_alike(known, request):
+            now = cloud.now()
+            await PowerRecords(cloud.tables).add_fees(fees_of(known, now))
+            request = replace(request, billed_since=rfc3339(now))
+    await records.remember_environment(request)
     return request.operation
 
 
@@ -70,7 +84,10 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
         with suppress(UnreadableRecord):  # then retention deletes the rows of its VMs later
             known = await records.environment(request.environment)
             if known is not None:
+                await _remember_former(known, request, cloud)
                 await _forget_machines(known, request.ended_at, cloud)
+                if verb_of(request.operation) is Verb.DELETE:  # what a failed provision took back existed for minutes only
+                    await PowerRecords(cloud.tables).add_fees(fees_of(known, parse_moment(request.ended_at)))
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
     about = {"operation": request.operation, "environment": request.environment, "outcome": request.outcome.status.value}
@@ -84,6 +101,13 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
         ended = replace(record, began_at=request.began_at, ended_at=request.ended_at, outcome=request.outcome)
         await records.remember_operation(replace(ended, steps=request.steps))
     return request.outcome.status
+
+
+async def _remember_former(record: EnvironmentRecord, request: Completion, cloud: Cloud) -> None:
+    """Keep which resources the environment had: this proves that they were ours if one is found later."""
+    ended = parse_moment(request.ended_at) if request.ended_at else cloud.now()
+    former = FormerEnvironment(record.name, record.region, request.operation, ended, record.resources)
+    await ReconcileRecords(cloud.tables).remember_former(former)
 
 
 async def _forget_machines(record: EnvironmentRecord, ended_at: str, cloud: Cloud) -> None:

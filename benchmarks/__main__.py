@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, print a table, and write the figures to benchmarks/latest.json."""
+"""`python -m benchmarks [NAME …]`: measure, print a table, and write the figures to benchmarks/latest.json."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chat, host, provision, start, stops, sweep
+from benchmarks import chat, host, overview, own_cost, peers, provision, start, stops, sweep
 from local.hostnames import resolve_localhost_names
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -22,13 +22,15 @@ console = Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def main() -> None:
-    """Run every benchmark."""
+    """Run every benchmark, or those that are named."""
     begun = time.monotonic()
     resolve_localhost_names()
     rooms, load = [], os.getloadavg()[0]
     if load > BUSY:
         console.print(f"[yellow]This computer is busy (load {load:.1f}): measured times are longer than usual.[/]")
-    for room in (start, host, provision, sweep, stops, chat):
+    every = (start, host, provision, sweep, stops, overview, chat, own_cost, *((peers,) if os.environ.get("PEERS") else ()))
+    asked = [room for room in {*every, peers} if room.__name__.rpartition(".")[2] in sys.argv[1:]]
+    for room in asked or every:
         console.print(f"Measuring: {room.__name__.rpartition('.')[2]} …")
         rooms.append(room.measure())
     LATEST.write_text(json.dumps({room.name: room.numbers for room in rooms}, indent=2) + "\n")

@@ -27,3 +27,8 @@ class Room:
 def at_most(name: str, value: float, limit: float, unit: str = "") -> Figure:
     """A figure with an upper limit."""
     return Figure(name, f"{value:.4g}{unit}", f"≤ {limit:g}{unit}", kept=value <= limit)
+
+
+def at_least(name: str, value: float, limit: float, unit: str = "") -> Figure:
+    """A figure with a lower limit."""
+    return Figure(name, f"{value:.4g}{unit}", f"≥ {limit:g}{unit}", kept=value >= limit)

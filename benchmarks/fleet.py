@@ -93,6 +93,11 @@ class Squad:
 def create(azure: httpx.Client, squad: Squad) -> None:
     """Create the machines, and wait until their agents have reported their backlog of six hours each."""
     azure.post("/estate", json=squad.estate, timeout=60).raise_for_status()
+    wait_for_agents(azure)
+
+
+def wait_for_agents(azure: httpx.Client) -> None:
+    """Wait until every agent has reported its backlog; raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE
     while azure.get("/agents").json()["pending"]:
         if time.monotonic() > deadline:

@@ -34,6 +34,11 @@ def moment_text(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def day_began(moment: float) -> float:
+    """When the day of a moment began in UTC, in seconds since 1970."""
+    return moment - moment % DAY
+
+
 def rfc3339(moment: float) -> str:
     """A moment as RFC 3339 text in UTC, to the second: `2026-05-01T12:00:00Z`."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -32,6 +32,9 @@ param privateNetwork bool = false
 @description('Whether a deleted vault and its secrets can be purged only after their retention; cannot be taken back.')
 param purgeProtection bool = false
 
+@description('The app registration with which people sign in to the dashboard (docs/dashboard.md); empty: by function key only.')
+param dashboardClientId string = ''
+
 @description('More settings of the app, by name; see docs/deployment.md. Secrets are references to a key vault.')
 param settings object = {}
 
@@ -163,6 +166,7 @@ module app 'modules/app.bicep' = {
     deploymentId: deploymentId
     instanceMemory: instanceMemory
     maximumInstances: maximumInstances
+    dashboardClientId: dashboardClientId
     settings: settings
   }
   dependsOn: [rights]

@@ -27,6 +27,11 @@ class Clock:
             raise ValueError("a clock at real speed cannot be set")
         self.origin = (time.time() * self.speed - seconds) / (self.speed - 1.0)
 
+    def change_speed(self, speed: float) -> None:
+        """Let simulated time pass at another speed from now on; raises ValueError if it is real speed."""
+        now, self.speed = self.seconds(), speed
+        self.set(now)
+
     async def sleep(self, simulated_seconds: float) -> None:
         """Sleep for some simulated seconds."""
         await asyncio.sleep(max(simulated_seconds, 0.0) / self.speed)

@@ -23,6 +23,7 @@ import httpx
 from local.azure.core.world import SUBSCRIPTION, TENANT
 from local.azure.providers.vaults import own_vault
 from local.azure.server import DEVOPS, HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
+from local.azure.services import activity
 from local.azure.services.registry_contents import SUFFIX as OF_REGISTRIES
 from local.host.durable.store import Store
 
@@ -30,19 +31,17 @@ ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
 # Operating systems use ports from 16000 upwards, most of them from 32768, for outgoing connections.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
-TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer")
+TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer", "reconcile_timer")
 
 
 # These secrets may be public: they protect only what runs on this computer.
 SLACK_SECRET, CHATOPS_SECRET, NOTIFY_SECRET = "local-slack-secret", "local-chatops-secret", "local-notify-secret"
 TEAMS_SECRET = base64.b64encode(b"local-teams-secret").decode()
 
-
 CHAT_USERS = (
     "slack:UOPERATOR=operator, slack:UUSER=user, generic:operator=operator, "
     "teams:0d0e5e00-0000-4000-8000-0000000000b0=user, teams:0d0e5e00-0000-4000-8000-0000000000ca=user"
 )
-
 
 NOTHING_ELSE: Mapping[str, str] = {}
 
@@ -107,14 +106,13 @@ class Ground:
         """Prepare both processes; nothing runs before `start`. Port 0 means any free one.
 
         With `tails`, one operation of Azure in ten takes unusually long. Without `timers` nothing happens without a
-        request, and without `agents` new machines do not report. `estate` is a file of existing machines, `settings`
-        override those of the app, and `app` is the folder of the app that is loaded.
+        request, and agents report every minute; without `agents` new machines do not report. `estate` is a file of
+        existing machines, `settings` override those of the app, and `app` is the folder of the app that is loaded.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
-        # Both use the same simulated time, also for the state of an earlier run.
-        (home / "host").mkdir(exist_ok=True)
+        (home / "host").mkdir(exist_ok=True)  # both use the same simulated time, also for the state of an earlier run
         with contextlib.closing(Store(home / "host" / "host.sqlite")) as store:
             self.clock = store.clock(speed)
         here, pace = [sys.executable, "-m"], ["--speed", repr(self.clock.speed), "--origin", repr(self.clock.origin)]
@@ -124,7 +122,8 @@ class Ground:
         azure += ["--estate", str(estate.resolve())] if estate else []
         host = [*here, "local.host", "--app", str(app), "--home", str(home / "host"), "--port", str(self.port), *pace]
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
-        changed = {} if timers else {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS}
+        untimed = {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS} | {"HEARTBEAT_SECONDS": "60"}
+        changed = {} if timers else untimed  # no heartbeat can be shortly before sweeps that come at any time
         changed |= {} if agents else {"CONTROL_PLANE_URL": ""}
         self.host = Process(host, {**self.app_environment, **changed, **settings}, home / "host.log")
 
@@ -174,7 +173,8 @@ class Ground:
             "NOTIFY_WEBHOOK_URL": f"{self._url(HOOKS)}/dormouse",
             "NOTIFY_WEBHOOK_SECRET": NOTIFY_SECRET,
             "NOTIFY_HOSTS": HOOKS,
-            "NOTIFY_PRIVATE_HOSTS": HOOKS,
+            "NOTIFY_PRIVATE_HOSTS": f"{HOOKS}, {activity.HOST}",
+            **activity.app_settings(self._url(activity.HOST)),
             "SLACK_HOOKS_URL": self._url(HOOKS),
             "SLACK_SIGNING_SECRET": SLACK_SECRET,
             "TEAMS_WEBHOOK_SECRET": TEAMS_SECRET,

@@ -17,6 +17,7 @@ from orchestrators.idle.fallback import start_with_other_size
 from orchestrators.idle.stages import stop_whole_environment
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
+from orchestrators.reconcile.reconcile import delete_orphans, reconcile
 
 ALL: tuple[Callable[[Any], Any], ...] = (
     provision_environment,
@@ -37,4 +38,6 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     adopt_machine,
     release_machine,
     answer_command,
+    reconcile,
+    delete_orphans,
 )

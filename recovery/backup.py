@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dormouse.cloud.clients import Cloud
-from dormouse.records.environments import ENVIRONMENTS, OPERATIONS
+from dormouse.records.environments import ENVIRONMENTS
 from dormouse.records.machines import HEARTBEATS, MACHINES
+from dormouse.records.operation_rows import OPERATIONS
 from dormouse.records.power_history import POWER
 from dormouse.records.prices import PRICES
 from recovery.files import BackupError, BackupHead, BackupRow, write

@@ -13,8 +13,9 @@ from dormouse.errors import UnreadableRecord
 from dormouse.idle.tracking import Hold, TrackedMachine
 from dormouse.lifecycle import State
 from dormouse.records.documents import read_document
-from dormouse.records.environments import ENVIRONMENTS, LOCKS, OPERATIONS, Lock
+from dormouse.records.environments import ENVIRONMENTS, LOCKS, Lock
 from dormouse.records.machines import MACHINES
+from dormouse.records.operation_rows import OPERATIONS
 from dormouse.records.table import Row, Table
 from dormouse.records.transactions import DOCUMENT, NEW, RowChange, text_in
 from dormouse.resources.compute.machines import key_of, machine_ids

@@ -301,12 +301,12 @@ class AzureSide:
         return self.client.get(path).raise_for_status().json()["value"]
 
 
-def until(holds: Callable[[], object], otherwise: str) -> None:
-    """Wait until a condition is true."""
+def until(holds: Callable[[], object], otherwise: str | Callable[[], str]) -> None:
+    """Wait until a condition is true; `otherwise` says what is wrong if it does not become true."""
     began = time.monotonic()
     while not holds():
         waited = time.monotonic() - began
-        assert waited < PATIENCE, otherwise
+        assert waited < PATIENCE, otherwise if isinstance(otherwise, str) else otherwise()
         time.sleep(min(max(0.02, waited / 20), 0.1))
 
 

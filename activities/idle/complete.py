@@ -17,11 +17,14 @@ from dormouse.idle.clusters.ml_cluster import ComputeCluster
 from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waking import with_woken_for
-from dormouse.idle.power_history import ended_interval
+from dormouse.idle.outside.alarm import activity_alarm, unanswered_sweeps
+from dormouse.idle.power.history import ended_interval
 from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
 from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
 from dormouse.notifications.notification import Notification
+from dormouse.records.budgets import BudgetWarnings
+from dormouse.records.deduplication import RECEIPTS
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import MACHINE_ID, VirtualMachine
@@ -63,8 +66,10 @@ async def _note_shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> No
     fleet, machine = MachineRecords(cloud.tables), planned.machine
     shutdown = await _shutdown(planned, now, cloud)
     before = _known(await fleet.tracked(machine.key))
-    interval = ended_interval(before, with_shutdown(before, shutdown)) if isinstance(machine, VirtualMachine) else None
-    if interval:  # before the tracked state: if this stops here, the next try finds the same interval again
+    interval = ended_interval(before, with_shutdown(before, shutdown))
+    if interval and (
+        interval.size or isinstance(machine, VirtualMachine)
+    ):  # before the tracked state: if this stops here, the next try finds the same interval again
         record = await Records(cloud.tables).environment(machine.environment) if machine.environment else None
         await keep_intervals([placed(interval, machine.region, machine.size, record, spot=machine.spot)], cloud)
     await fleet.change_tracked(machine.key, lambda tracked: with_shutdown(_known(tracked), shutdown))
@@ -78,14 +83,14 @@ def _known(tracked: TrackedMachine | None) -> TrackedMachine:
 async def _shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> IdleShutdown:
     machine = planned.machine
     if isinstance(machine, ComputeCluster):
-        return await _scaled_down(machine, now, cloud)
+        return replace(await _scaled_down(machine, now, cloud), reason=planned.reason)
     try:
         price = await cloud.prices.of_machine(machine.region, machine.size, spot=machine.spot)
     except CloudUnavailable:
         price = None  # the hours are still counted
     # A pool would have kept its nodes: runners were on them.
     nodes = machine.count if isinstance(machine, NodePool) else 1
-    return IdleShutdown(now, price.per_hour * nodes if price else 0.0, price.currency if price else "USD")
+    return IdleShutdown(now, price.per_hour * nodes if price else 0.0, price.currency if price else "USD", planned.reason)
 
 
 async def _scaled_down(cluster: ComputeCluster, now: float, cloud: Cloud) -> IdleShutdown:
@@ -102,7 +107,8 @@ async def _scaled_down(cluster: ComputeCluster, now: float, cloud: Cloud) -> Idl
 async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
     """Publish the report and release the lock of the sweep; returns the notifications about the sweep as a whole.
 
-    A sweep that failed, or that found no machines where there were some before, is reported once a day.
+    A sweep that failed, or that found no machines where there were some before, is reported once a day. So is an activity
+    service that fails in sweep after sweep.
     """
     asked, fleet = request.request, MachineRecords(cloud.tables)
     try:
@@ -123,7 +129,10 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
         told_at=request.ended_at if notifies else told_at,
         blind=bool(problem),
         agents=request.agents,
+        unanswered_sweeps=unanswered_sweeps(before, asked.id, request.summary, dry_run=asked.dry_run),
+        unanswered_told_at=before.unanswered_told_at if before else 0.0,
     )
+    head, unanswered = activity_alarm(head)
     await fleet.finish_report(head)
     summary = head.summary
     counts = {"machines": summary.machines, "verdicts": summary.verdicts, "actions": summary.actions}
@@ -131,7 +140,20 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
     log.info("%s", log_event("sweep ended", sweep=asked.id, dry_run=asked.dry_run, **counts, **totals))
     if not asked.dry_run:
         await Records(cloud.tables).release_lock(SWEEP_LOCK, asked.id)
-    return [Notification("sweep failed", "", "sweep", problem, request.ended_at)] if notifies else []
+    told = [Notification("sweep failed", "", "sweep", problem, request.ended_at)] if notifies else []
+    if unanswered:
+        told.append(Notification("activity service failed", "", "sweep", unanswered, request.ended_at))
+    return told if asked.dry_run else [*told, *await _budget_warnings(request, cloud)]
+
+
+async def _budget_warnings(request: SweepEnd, cloud: Cloud) -> list[Notification]:
+    """What is to be said about budgets; if that cannot be read, the next sweep says it."""
+    try:
+        warnings = await BudgetWarnings(cloud.tables, RECEIPTS).take(request.request.id, request.ended_at)
+    except (CloudUnavailable, RefusedByAzure) as error:
+        log.warning("Warnings about budgets wait for the next sweep: %s", error)
+        return []
+    return [Notification("budget", "", name, text, request.ended_at) for name, text in warnings]
 
 
 async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -> str:

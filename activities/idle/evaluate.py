@@ -8,23 +8,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from activities.idle.evictions import with_evictions
+from activities.idle.outside import ask_activity
 from activities.idle.power_history import keep_intervals, placed
 from activities.idle.stages import with_sleep
-from dormouse.clock import MINUTE
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
+from dormouse.costs.budgets import stopping_owners
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.alarms import alarm, with_alarm
 from dormouse.idle.decision import NextAction, decide
-from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_answer, with_evidence
 from dormouse.idle.eviction import is_news
-from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
+from dormouse.idle.evidence import Evaluation, Evidence, with_tracked
+from dormouse.idle.heartbeats.agent_evidence import first_minute
+from dormouse.idle.heartbeats.due_soon import is_due_soon
 from dormouse.idle.jobs.keeping import last_job_ended
 from dormouse.idle.jobs.waiting import WaitingJob
+from dormouse.idle.outside.alarm import problem_of
 from dormouse.idle.planning import Evaluated, plan_actions
-from dormouse.idle.power_history import PowerInterval, ended_interval
+from dormouse.idle.power.history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
 from dormouse.idle.stages.record import with_planned, with_sleep_record
 from dormouse.idle.sweep import Alarm, PageFound, PageRequest, actions_per_page
@@ -32,6 +36,8 @@ from dormouse.idle.targets import Target, target_key
 from dormouse.idle.tracking import TrackedMachine, with_verdict
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
+from dormouse.records.budgets import BudgetWarnings
+from dormouse.records.deduplication import RECEIPTS
 from dormouse.records.documents import Documents
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords, StoredMachine, agent_record_in
@@ -57,7 +63,12 @@ async def count_machines(request: str, cloud: Cloud) -> int:
 
 
 async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
-    """Evaluate the machines of one page and store their tracked state (not in a dry run)."""
+    """Evaluate the machines of one page and store their tracked state (not in a dry run); a few pages at once."""
+    async with cloud.pages_at_once:
+        return await _evaluated_page(request, cloud)
+
+
+async def _evaluated_page(request: PageRequest, cloud: Cloud) -> PageFound:
     machines = await VmInventory(cloud).page(request.number)
     if not machines and request.number == 0:
         # They vanished after they were counted. The previous rows stay, so that `finish_sweep` can look for the machines.
@@ -68,8 +79,10 @@ async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
     cases = [case_of(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
     cases, unknown = await with_evictions(cases, cloud)
-    outside = await HostMetrics(cloud).of(list(_questions(cases)), request.now)
-    seen = [_with_evidence(case, known, outside) for case in cases]
+    outside, activity = await asyncio.gather(
+        HostMetrics(cloud).of(list(_questions(cases)), request.now), ask_activity([case.machine for case in cases], cloud)
+    )
+    seen = [with_answer(_with_evidence(case, known, outside), activity) for case in cases]
     found = list(map(evaluated, await with_sleep(seen, known.environments.readable, known.rules, cloud)))
     problems = {host.problem for host in outside.values() if host.problem}
     problems |= {text for text in (unknown, known.rules.neighbours.twins) if text}
@@ -95,6 +108,7 @@ async def store_page(
         await keep_intervals(_ended(found, known), cloud)
         await records.write_tracked(_changed(found, known.remembered))
     problems |= {one.case.unreadable for one in found if one.case.unreadable}
+    problems |= {problem_of(one.case.activity) for one in found if one.case.activity.failed}
     planned = plan_actions(found, known.environments.readable, cloud.settings.azure_subscription_id)
     most = actions_per_page(request.pages)
     if len(planned) > most:
@@ -112,8 +126,12 @@ def _alarms(found: Sequence[Evaluated]) -> Iterator[Alarm]:
 
 
 async def rules_of(cloud: Cloud) -> EvaluationRules:
-    """The settings that apply to all machines, and the other deployments; raises CloudUnavailable or ReadRefused."""
+    """The settings that apply to all machines, the other deployments, and the budgets that are used up.
+
+    Raises CloudUnavailable or ReadRefused.
+    """
     settings = cloud.settings
+    overspent = await BudgetWarnings(cloud.tables, RECEIPTS).overspent()
     return EvaluationRules(
         settings.idle_policy,
         settings.idle_scopes,
@@ -123,6 +141,8 @@ async def rules_of(cloud: Cloud) -> EvaluationRules:
         settings.deployment_id,
         settings.unassigned_machines,
         await cloud.deployments.neighbours(),
+        settings.activity_url,
+        overspent.with_owners(stopping_owners(settings.budgets)),
     )
 
 
@@ -148,13 +168,14 @@ def case_of(machine: Target, known: Known, now: float) -> Evaluation:
     record = known.environments.readable.get(environment)
     unreadable = str(known.remembered.unreadable.get(key) or known.environments.unreadable.get(environment) or "")
     case = evaluation_of(machine, record, tracked, known.rules, now, unreadable=unreadable, states=known.states)
-    return replace(case, job=known.jobs.get(machine.id.lower()) if case.machine.environment else None)
+    job = known.jobs.get(machine.id.lower()) if case.machine.environment else None
+    return replace(case, job=job) if job else case
 
 
 def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvidence]) -> Evaluation:
     row, host = known.heard.get(key_of(case.machine.id)), outside.get(case.machine.id.lower(), HostEvidence())
     try:
-        record = agent_record_in(row, int(case.now // MINUTE) - REPORTING_LAG - case.policy.window) if row else None
+        record = agent_record_in(row, first_minute(case.policy.window, case.now)) if row else None
     except UnreadableRecord as error:
         case, record = replace(case, unreadable=case.unreadable or str(error)), None
     return with_evidence(case, Evidence(host.tracks, host.end, host.problem), record, known.rules)
@@ -163,8 +184,7 @@ def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvi
 def evaluated(case: Evaluation) -> Evaluated:
     """A machine with its verdict and decision, and with what is remembered of them."""
     verdict = evaluate(case)
-    case = replace(case, tracked=with_verdict(case.tracked, verdict.kind, case.now))
-    case = with_sleep_record(case)
+    case = with_sleep_record(with_tracked(case, with_verdict(case.tracked, verdict.kind, case.now)))
     decision = decide(case, verdict)
     text = alarm(case, verdict, decision)
     tracked = with_alarm(case, text)
@@ -173,8 +193,11 @@ def evaluated(case: Evaluation) -> Evaluated:
     if case.keep_minutes:
         tracked = replace(tracked, job_ended_at=last_job_ended(case))
     waits = "" if case.job is None or case.job.wakes else case.job.text
-    tracked = with_planned(replace(case, tracked=replace(tracked, job_problem=waits or case.nodes.blocked)), decision)
-    return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
+    problem, soon = waits or case.nodes.blocked, is_due_soon(case)
+    if (problem, soon) != (tracked.job_problem, tracked.due_soon):
+        tracked = replace(tracked, job_problem=problem, due_soon=soon)
+    tracked = with_planned(with_tracked(case, tracked), decision)
+    return Evaluated(with_tracked(case, tracked), verdict, decision, text)
 
 
 def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:
@@ -182,13 +205,11 @@ def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:
     ended = []
     for one in found:
         machine = one.case.machine
-        if not isinstance(machine, VirtualMachine):
-            continue  # what nodes of clusters cost does not follow from when there was one
-        before = known.remembered.readable.get(key_of(machine.id))
+        before = known.remembered.readable.get(target_key(machine.id))
         interval = ended_interval(before.tracked if before else None, one.case.tracked)
-        if interval:
-            record = known.environments.readable.get(machine.environment)
-            ended.append(placed(interval, machine.region, machine.size, record, spot=machine.spot))
+        if interval and (interval.size or isinstance(machine, VirtualMachine)):
+            record, spot = known.environments.readable.get(machine.environment), getattr(machine, "spot", False)
+            ended.append(placed(interval, machine.region, machine.size, record, spot=spot))
     return ended
 
 

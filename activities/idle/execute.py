@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from activities.idle.clusters import cluster_now, node_metrics, read_runs, with_measurements, with_runs
 from activities.idle.evaluate import rules_of
+from activities.idle.outside import ask_activity
 from activities.idle.pools import change_pool, pool_now, with_work
 from activities.idle.stages import with_sleep
 from activities.resources.generic import change_resource_power
@@ -16,15 +16,15 @@ from dormouse.cloud.clusters.ml_metrics import WorkspaceMetrics
 from dormouse.cloud.clusters.ml_workspaces import scale_to_zero
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
-from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
-from dormouse.idle.clusters.ml_cluster import CLUSTER_ID, ComputeCluster
-from dormouse.idle.clusters.node_pool import POOL_ID, NodePool
+from dormouse.idle.clusters.ml_cluster import ComputeCluster
+from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import NextAction
-from dormouse.idle.evaluation import EvaluationRules, evaluation_of, machines_needing, with_evidence
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, machines_needing, with_answer, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.outside.answers import ServiceAnswer
 from dormouse.idle.recheck import has_begun, recheck
 from dormouse.idle.sweep import BATCH_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, PlannedAction
 from dormouse.idle.tracking import ActionReason
@@ -42,10 +42,11 @@ GONE = "The machine no longer exists."
 
 @dataclass(frozen=True, slots=True)
 class FreshMetrics:
-    """Fresh metrics, by ID in lower case: of VMs, and of the workspaces of clusters."""
+    """Fresh metrics, by ID in lower case: of VMs, and of the workspaces of clusters; and what activity services say."""
 
     hosts: Mapping[str, HostEvidence] = field(default_factory=dict)
     nodes: Mapping[str, WorkspaceMetrics] = field(default_factory=dict)
+    activity: Mapping[str, ServiceAnswer] = field(default_factory=dict)
 
 
 async def claim_machines(request: ClaimBatch, cloud: Cloud) -> list[ClaimResult]:
@@ -89,14 +90,19 @@ async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]
 
 
 async def _measure(planned: Sequence[PlannedAction], cloud: Cloud) -> FreshMetrics:
-    """Fresh metrics of what is to be stopped: one call of Azure Monitor per fifty machines, or fifty workspaces."""
+    """Fresh metrics of what is to be stopped: one call of Azure Monitor per fifty machines, or fifty workspaces.
+
+    An activity service is asked once about all of it.
+    """
     running = [plan for plan in planned if plan.action is NextAction.STOP and plan.machine.state is State.RUNNING]
     machines = [Question(one.machine, one.window) for one in running if isinstance(one.machine, VirtualMachine)]
     clusters = [(one.machine, one.window) for one in running if isinstance(one.machine, ComputeCluster)]
-    hosts, nodes = await asyncio.gather(
-        HostMetrics(cloud).of(machines, cloud.now()), node_metrics(clusters, cloud.now(), cloud)
+    hosts, nodes, activity = await asyncio.gather(
+        HostMetrics(cloud).of(machines, cloud.now()),
+        node_metrics(clusters, cloud.now(), cloud),
+        ask_activity([one.machine for one in running], cloud),
     )
-    return FreshMetrics(hosts, nodes)
+    return FreshMetrics(hosts, nodes, activity)
 
 
 async def _begin(claim: ActionClaim, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud) -> ActionStarted:
@@ -160,10 +166,12 @@ async def _target_again(
     planned: PlannedAction, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
 ) -> Evaluation | None:
     if isinstance(planned.machine, ComputeCluster):
-        return await _cluster_again(planned, planned.machine, outside, rules, cloud)
-    if isinstance(planned.machine, NodePool):
-        return await _pool_again(planned, planned.machine, rules, cloud)
-    return await _machine_again(planned, planned.machine, outside, rules, cloud)
+        case = await _cluster_again(planned, planned.machine, outside, rules, cloud)
+    elif isinstance(planned.machine, NodePool):
+        case = await _pool_again(planned, planned.machine, rules, cloud)
+    else:
+        case = await _machine_again(planned, planned.machine, outside, rules, cloud)
+    return with_answer(case, outside.activity) if case else None
 
 
 async def _cluster_again(
@@ -227,23 +235,3 @@ async def _states_of_dependents(machine: VirtualMachine, record: EnvironmentReco
 async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRecord | None:
     name = planned.machine.environment
     return await Records(cloud.tables).environment(name) if name else None
-
-
-async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
-    """The current states of machines, clusters and pools according to Azure itself; one that is gone is missing."""
-    clusters = [one for one in request if CLUSTER_ID.fullmatch(one) or POOL_ID.fullmatch(one)]
-    machines = [one for one in request if one not in clusters]
-    found = await asyncio.gather(*(_shown(one, cloud) for one in clusters))
-    states = {one.lower(): state for one, state in zip(clusters, found, strict=True) if state is not None}
-    return {**states, **(await VmInventory(cloud).states_now(machines) if machines else {})}
-
-
-async def _shown(identifier: str, cloud: Cloud) -> State | None:
-    """The state of a cluster or pool as Azure shows it; None if it does not, which must not delay others."""
-    with suppress(CloudUnavailable, RefusedByAzure):
-        if POOL_ID.fullmatch(identifier):
-            pool = await pool_now(identifier, cloud)
-            return pool.confirmed_state if pool else None
-        cluster = await cluster_now(identifier, cloud)
-        return cluster.state if cluster else None
-    return None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from activities.idle.evaluate import rules_of
 from activities.idle.execute import GONE, LOCK_LOST, FreshMetrics, read_again
+from activities.idle.outside import ask_activity
 from activities.resources.environments import EnvironmentInventory
 from activities.resources.other_sizes import other_sizes
 from activities.resources.survey import observe
@@ -77,7 +78,8 @@ async def recheck_refused_start(request: RefusedStart, cloud: Cloud) -> StartEls
 
 async def _why_not(planned: PlannedAction, cloud: Cloud) -> str:
     try:
-        case = await read_again(planned, FreshMetrics(), await rules_of(cloud), cloud)
+        fresh = FreshMetrics(activity=await ask_activity([planned.machine], cloud))
+        case = await read_again(planned, fresh, await rules_of(cloud), cloud)
     except UnreadableRecord as error:
         return f"{error}."
     return GONE if case is None else recheck(planned, case)

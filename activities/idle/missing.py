@@ -4,20 +4,20 @@ None of them is in Resource Graph, so all are found by the records of environmen
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from activities.idle.clusters import read_clusters, with_node_evidence
 from activities.idle.evaluate import Known, case_of, evaluated, rules_of, store_page
+from activities.idle.outside import ask_activity
 from activities.idle.pools import read_pools, with_pool_evidence
 from activities.idle.stages import with_sleep
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.errors import UnreadableRecord
 from dormouse.idle.clusters.gpu_work import with_watch
 from dormouse.idle.clusters.ml_cluster import ComputeCluster
 from dormouse.idle.clusters.node_pool import NodePool
-from dormouse.idle.evaluation import with_evidence
+from dormouse.idle.evaluation import with_answer, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.report import SweepSummary
 from dormouse.idle.sources.compute_clusters import with_free_since
@@ -25,7 +25,7 @@ from dormouse.idle.sweep import PageFound, PageRequest
 from dormouse.lifecycle import State
 from dormouse.records.documents import Documents
 from dormouse.records.environments import Records
-from dormouse.records.machines import MachineRecords, StoredMachine
+from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import (
     ENVIRONMENT_TAG,
     SCHEDULE_TAG,
@@ -56,7 +56,7 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     if not missing and not clusters.found and not pools.found:
         return PageFound(SweepSummary(agents=agents))
     keys = [*(one.key for one in missing), *(one.key for one in clusters.found), *(one.key for one in pools.found)]
-    remembered = await _remembered(keys, fleet)
+    remembered = await fleet.tracked_among(keys)
     environments = Documents({record.name: record for record in known_environments})
     known = Known(await rules_of(cloud), remembered=remembered, environments=environments)
     gone = [machine for machine in missing if machine.key in remembered.readable]
@@ -64,9 +64,11 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     measured = await with_node_evidence(_cases(clusters.found, clusters.problems, known, request.now), cloud)
     cases += map(with_free_since, measured)
     of_pools = _cases(pools.found, pools.problems, known, request.now)
-    watched = [with_watch(case) for case in await with_pool_evidence(of_pools, environments.readable, cloud)]
-    cases += await with_sleep(watched, environments.readable, known.rules, cloud)
-    stored = await store_page(request, [evaluated(case) for case in cases], known, set(), cloud)
+    cases += [with_watch(case) for case in await with_pool_evidence(of_pools, environments.readable, cloud)]
+    activity = await ask_activity([case.machine for case in cases], cloud)
+    asked = [with_answer(case, activity) for case in cases]
+    found = list(map(evaluated, await with_sleep(asked, environments.readable, known.rules, cloud)))
+    stored = await store_page(request, found, known, set(), cloud)
     return replace(stored, summary=replace(stored.summary, agents=agents))
 
 
@@ -86,21 +88,6 @@ def _cases(
         unread = problems.get(parent.lower(), "")
         cases.append(replace(case, unreadable=case.unreadable or unread))
     return cases
-
-
-async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[StoredMachine]:
-    """The tracked state of some machines; unreadable rows are listed as such."""
-    found: Documents[StoredMachine] = Documents({})
-    for key, tracked in zip(
-        keys, await asyncio.gather(*map(fleet.tracked_with_etag, keys), return_exceptions=True), strict=True
-    ):
-        if isinstance(tracked, UnreadableRecord):
-            found.unreadable[key] = tracked
-        elif isinstance(tracked, BaseException):
-            raise tracked
-        elif tracked is not None:
-            found.readable[key] = tracked
-    return found
 
 
 def _machines_of(record: EnvironmentRecord) -> Iterator[VirtualMachine]:

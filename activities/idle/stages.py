@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from activities.idle.outside import ask_about
 from activities.idle.pools import pool_now
 from dormouse.clock import MINUTE, moment_text, parse_moment
 from dormouse.cloud.clients import Cloud
@@ -17,8 +18,10 @@ from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.rest import LAST_OPERATIONS, SWEEP
 from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
 from dormouse.idle.clusters.node_pool import POOL_ID
-from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_answer, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.outside.answers import ServiceAnswer
+from dormouse.idle.sources.activity import phrases_of, said_busy
 from dormouse.idle.sources.registry import source_of
 from dormouse.idle.stages.forget import counts_to_forget, first_lead, forget_due
 from dormouse.idle.stages.leading import companions_of
@@ -55,13 +58,16 @@ async def with_sleep(
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def seen(case: Evaluation) -> Evaluation:
-        record = records.get(case.machine.environment)
-        if record is None or case.unreadable or not (counts_to_stop(case) or counts_to_forget(case)):
-            return case
         async with at_once:
-            return await sleep_of(case, record, rules, cloud)
+            return await sleep_of(case, records[case.machine.environment], rules, cloud)
 
-    return list(await asyncio.gather(*map(seen, cases)))
+    asleep = [
+        place
+        for place, case in enumerate(cases)
+        if case.machine.environment in records and not case.unreadable and (counts_to_stop(case) or counts_to_forget(case))
+    ]
+    known = dict(zip(asleep, await asyncio.gather(*(seen(cases[place]) for place in asleep)), strict=True))
+    return [known.get(place, case) for place, case in enumerate(cases)]
 
 
 async def sleep_of(case: Evaluation, record: EnvironmentRecord, rules: EvaluationRules, cloud: Cloud) -> Evaluation:
@@ -75,9 +81,27 @@ async def sleep_of(case: Evaluation, record: EnvironmentRecord, rules: Evaluatio
     needed = await _needed_by_others(record.name, cloud) if forgets else Companion()
     tracked = replace(case.tracked, sleep=case.tracked.sleep.asked(asked_at)) if asked_at else case.tracked
     pairs = list(zip(others, (tracked for tracked, _ in remembered), strict=True))
-    found = await asyncio.gather(*(_seen(one, known, case, record, rules, cloud) for one, known in pairs))
-    sleep = _together([*(known for _, known in remembered), *found, needed, Companion(unread=unread)], since)
+    answers = await ask_about([case.machine.id, *(one.id for one, known in pairs if not _is_gone(one, known))], cloud)
+    case = with_answer(case, answers)
+    every = [(case.machine.id, tracked), *((one.id, known) for one, known in pairs)]
+    said = [_said(identifier, known, answers, case.now) for identifier, known in every]
+    own_rules = replace(rules, activity=())  # what services say is in `said`
+    found = await asyncio.gather(*(_seen(one, known, case, record, own_rules, cloud) for one, known in pairs))
+    sleep = _together([*(known for _, known in remembered), *found, *said, needed, Companion(unread=unread)], since)
     return replace(case, tracked=tracked, sleep=_with_losses(sleep, case, record, cloud) if forgets else sleep)
+
+
+def _is_gone(other: Resource, tracked: TrackedMachine | None) -> bool:
+    """Whether only an earlier spec has named a target, and it is not there."""
+    return other.superseded and (tracked is None or tracked.state is State.ABSENT)
+
+
+def _said(identifier: str, tracked: TrackedMachine | None, answers: Mapping[str, ServiceAnswer], now: float) -> Companion:
+    """What reporters and the activity service say of a target, asleep or not: it is in use, or that is not known."""
+    answer, name = answers.get(identifier.lower(), ServiceAnswer()), name_of(identifier)
+    busy = phrases_of(said_busy(tracked.reports if tracked else (), answer, now))
+    unread = f"{name}: {answer.unknown}" if answer.unknown else ""
+    return Companion(why_not=f"{name} is in use: {busy[0]}" if busy else "", unread=unread)
 
 
 def _warns_at(case: Evaluation, since: float) -> float:

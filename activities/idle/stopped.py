@@ -7,7 +7,7 @@ from activities.idle.power_history import keep_intervals, placed
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, UnreadableRecord
-from dormouse.idle.power_history import ended_interval
+from dormouse.idle.power.history import ended_interval
 from dormouse.idle.stages.sleep import FailedDeletion
 from dormouse.idle.sweep import PlannedAction
 from dormouse.idle.targets import target_key

@@ -27,8 +27,9 @@ from dormouse.idle.jobs.waking import NOT_ASLEEP, why_not_woken
 from dormouse.idle.sweep import JobSearch, JobsFound
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State, Verb
-from dormouse.records.environments import Records, UnreadableOperation
+from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.records.operation_rows import UnreadableOperation
 from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.resources.pipelines import PIPELINES_AGENT
 from dormouse.resources.plan import Resource

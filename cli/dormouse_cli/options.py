@@ -61,3 +61,25 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Set one value of the spec: --set disk.size_gib=128."),
 ]
+Limit = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=0, help="Only the first N rows; 0 lists all.")]
+Search = Annotated[str, typer.Option("--search", metavar="TEXT", help="Only rows that contain each of these words.")]
+Sort = Annotated[
+    str, typer.Option("--sort", metavar="COLUMN", help="Sort by this column; -COLUMN sorts in the opposite order.")
+]
+Owner = Annotated[str, typer.Option("--owner", metavar="OWNER", help="Only what belongs to this owner, or OWNER,OWNER.")]
+OfBlueprint = Annotated[
+    str, typer.Option("--blueprint", "-b", metavar="BLUEPRINT", help="Only what was built from this blueprint.")
+]
+InRegion = Annotated[str, typer.Option("--region", "-r", metavar="REGION", help="Only what is in this Azure region.")]
+State = Annotated[str, typer.Option("--state", metavar="STATE", help="Only what is in this state: running, stopped, …")]
+Verdict = Annotated[
+    str, typer.Option("--verdict", metavar="VERDICT", help="Only what has this verdict: idle, busy, … or idle,busy.")
+]
+OfEnvironment = Annotated[
+    str, typer.Option("--environment", "-e", metavar="NAME", help="Only machines of this environment.")
+]
+
+
+def list_query(**asked: str) -> dict[str, str]:
+    """The query of a list: the options that were given."""
+    return {name: value for name, value in asked.items() if value}

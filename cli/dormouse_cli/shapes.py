@@ -69,10 +69,17 @@ ENVIRONMENT = {
     "depends_on": [str],
     "spec": {"stack": str},
     "drift": [str],
-    "resources": [{"name": str, "kind": str, "state": str, "size": str}],
+    "resources": [{"name": str, "kind": str, "id": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
     **FEES,
-    "costs": {"per_month": PRICE, "this_month": PRICE, "hours_this_month": float, "saved": PRICE, "hours_asleep": float},
+    "costs": {
+        "per_month": PRICE,
+        "this_month": PRICE,
+        "hours_this_month": float,
+        "saved": PRICE,
+        "hours_asleep": float,
+        "at_least": bool,
+    },
     "endpoints": [{"kind": str, "host": str, "port": float, "command": str, "username": str, "note": str}],
     "secrets": [{}],
     "verdict": str,
@@ -82,6 +89,7 @@ ENVIRONMENT = {
     "planned": {"then": str, "at": str, "text": str},
     "placement": PLACEMENT,
     "observed_at": str,
+    "open_url": str,
 }
 PLAN = {
     "environment": str,
@@ -135,6 +143,17 @@ SUMMARY = {
     "problems": [str],
 }
 REPORT = {"sweep": str, "dry_run": bool, "as_of": str, "summary": SUMMARY, "value": [MACHINE], "problems": [str]}
+FINDING = {
+    "kind": str,
+    "id": Needed(str),
+    "environment": str,
+    "state": str,
+    "why": str,
+    "since": str,
+    "next_action": str,
+    "per_month": PRICE,
+}
+FINDINGS = {"as_of": str, "policy": str, "value": [FINDING], "problems": [str]}
 HELD = {"hold": HOLD, "kept": str}
 LEASED = {"lease": LEASE}
 # An operation or a sweep: both are watched in the same way.
@@ -156,6 +175,18 @@ OPERATION = {
     "unverified": str,
     "dry_run": bool,
     "summary": SUMMARY,
+}
+
+OPENING = {
+    "name": Needed(str),
+    "phase": Needed(str),
+    "text": str,
+    "may_start": bool,
+    "obstacle": {"code": str, "detail": str},
+    "operation": OPERATION,
+    "ways_in": [{"title": str, "ready": bool, "command": str, "url": str, "username": str, "note": str}],
+    "price_per_hour": PRICE,
+    "spent_today": PRICE,
 }
 
 

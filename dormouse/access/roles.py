@@ -17,10 +17,11 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """The permission that a route requires: none, read, change own environments, or change everything."""
+    """The permission that a route requires: none, read, report on own environments, change them, or change everything."""
 
     NOTHING = "nothing"
     LOOK = "look"
+    REPORT = "report"
     OWN = "own"
     OPERATE = "operate"
 
@@ -33,18 +34,23 @@ class Channel(StrEnum):
     GENERIC = "generic"
     KEY = "function key"
     TOKEN = "token"  # noqa: S105 - the name of a channel
+    LINK = "link"
     TIMER = "timer"
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, by which channel, and in which role; `object_id` is their Microsoft Entra object ID, or ""."""
+    """Who sends a request, by which channel, and in which role; `object_id` is their Microsoft Entra object ID, or "".
+
+    `reports`: they have the app role `reporter`, which allows activity reports about everything, and nothing else.
+    """
 
     name: str
     channel: Channel
     role: Role | None = None
     object_id: str = ""
+    reports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,20 @@ CHAT_USER = re.compile(
 )
 ENTRA_ID = re.compile(r"teams:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 ORDER = tuple(Role)
-LEAST = {Permission.LOOK: Role.VIEWER, Permission.OWN: Role.USER, Permission.OPERATE: Role.OPERATOR}
+LEAST = {
+    Permission.LOOK: Role.VIEWER,
+    Permission.REPORT: Role.USER,
+    Permission.OWN: Role.USER,
+    Permission.OPERATE: Role.OPERATOR,
+}
+# Permissions that users have on what they own only.
+ON_OWN = frozenset({Permission.REPORT, Permission.OWN})
+REPORTER = "reporter"
 
 
 def require_permission(caller: Caller, right: Permission) -> None:
     """Raise NotAllowed unless the caller's role has a permission; checked before any lookup."""
-    if right is Permission.NOTHING:
+    if right is Permission.NOTHING or (right is Permission.REPORT and caller.reports):
         return
     if caller.role is None or ORDER.index(caller.role) < ORDER.index(LEAST[right]):
         raise NotAllowed(f"This request requires the role {LEAST[right]}; your role is {caller.role or 'none'}.")
@@ -88,6 +102,11 @@ def require_own(caller: Caller, owner_id: str) -> None:
     if caller.role in (Role.OPERATOR, Role.ADMIN) or owns(caller, owner_id):
         return
     raise NotAllowed("Your role allows changes to your own environments only; this one has another owner.")
+
+
+def may_report_on(caller: Caller, owner_id: str) -> bool:
+    """Whether the caller may report the activity of something that has this owner ("": none)."""
+    return caller.reports or caller.role in (Role.OPERATOR, Role.ADMIN) or owns(caller, owner_id)
 
 
 def require_can_own(caller: Caller) -> None:

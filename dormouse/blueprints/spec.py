@@ -16,6 +16,7 @@ from dormouse.text.plain_text import PlainText
 AZURE_RESERVES = 5  # IP addresses in every subnet
 PREMIUM = "Premium_LRS"
 HIGHEST_COST = 10_000.0
+HIGHEST_BUDGET = 1_000_000_000
 
 
 class Part(BaseModel):
@@ -28,7 +29,7 @@ class Part(BaseModel):
 class EnvironmentSpec(Part):
     """The fields of every spec; `changeable` names those that can be updated in place."""
 
-    changeable: ClassVar[frozenset[str]] = frozenset({"max_hourly_cost", "stack"})
+    changeable: ClassVar[frozenset[str]] = frozenset({"max_hourly_cost", "monthly_budget", "on_budget", "stack"})
 
     blueprint: Annotated[str, doc("The blueprint.", "workstation")]
     region: Annotated[Region, doc("The Azure region.", "polandcentral", "Poland Central")]
@@ -39,6 +40,19 @@ class EnvironmentSpec(Part):
         Field(gt=0, le=HIGHEST_COST, allow_inf_nan=False),
         doc("The most that its computing may cost per hour when it is built, in USD; null for no limit.", 2.5),
     ] = None
+    monthly_budget: Annotated[
+        float | None,
+        Field(gt=0, le=HIGHEST_BUDGET, allow_inf_nan=False),
+        doc("What it may cost in a calendar month, in USD: people are warned before and when it does; null for none.", 400),
+    ] = None
+    on_budget: Annotated[
+        Literal["warn", "stop"],
+        doc(
+            "What follows when its budget for the month is used up, or that of its owner: people are warned, or its "
+            "machines are also stopped when they are not in use, after another warning, and no sweep starts them.",
+            "stop",
+        ),
+    ] = "warn"
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of fields that are valid by themselves, but do not fit together in Azure."""

@@ -29,7 +29,6 @@ def per_hour_text(view: EnvironmentView) -> str:
 def spent_text(view: EnvironmentView) -> str:
     """What was spent in this month, and what sleep has saved."""
     spent, saved = view.costs.this_month, view.costs.saved
-    if not spent:
-        return ""
-    slept = f"; sleep has saved {saved.amount:.2f} {saved.currency}" if saved else ""
-    return f"{spent.amount:.2f} {spent.currency}{slept}"
+    least = "at least " if view.costs.at_least else ""
+    slept = f"; sleep has saved {saved.amount:.2f} {saved.currency}" if saved.amount else ""
+    return f"{least}{spent.amount:.2f} {spent.currency}{slept}"

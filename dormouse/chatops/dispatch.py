@@ -7,6 +7,7 @@ from typing import Any
 from dormouse import serialization
 from dormouse.access.roles import Caller
 from dormouse.chatops import replies
+from dormouse.chatops.cost_cards import costs_of_month
 from dormouse.chatops.messages import ChatPoll, ChatRequest, CommandResult
 from dormouse.chatops.parser import Command
 from dormouse.chatops.spec_words import spec_in
@@ -28,7 +29,8 @@ from dormouse.services.context import Context
 from dormouse.services.deletion import delete
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
-from dormouse.services.idle.report import show_report
+from dormouse.services.lists.environments import list_environments
+from dormouse.services.lists.machines import show_report
 from dormouse.services.operations import Started
 from dormouse.services.use_cases import UseCase
 from dormouse.services.views.environments import EnvironmentView, spec_of
@@ -86,7 +88,9 @@ class CommandDispatcher:
         if command.word is Word.SIZES:
             return CommandResult(await _sizes(command, context))
         if command.word is Word.STATUS and not command.name:
-            return CommandResult(replies.list_card(await environments.list_environments(USUAL_PAGE, "", context)))
+            return CommandResult(replies.list_card(await list_environments(USUAL_PAGE, "", context)))
+        if command.word is Word.COSTS and not command.name:
+            return await _show_costs(command, context, None)
         known = await self._dependencies.records.environment(command.name) if command.name else None
         if known is None and command.word is not Word.UP and (command.word in NEEDS_NAME or command.name):
             return CommandResult(await self._choices(command, context.caller))
@@ -185,6 +189,10 @@ async def _rotate_password(command: Command, context: Context, known: Environmen
     return _result(command, context, await rotate(command.name, context, dry_run=False))
 
 
+async def _show_costs(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    return CommandResult(await costs_of_month(command.name, context))
+
+
 async def _sizes(command: Command, context: Context) -> Card:
     given = {name: SIZE_PARAMETERS[name].read_text(str(text)) for name, text in command.body.items()}
     page = await sizes.list_sizes(sizes.SizeQuery(**given), replies.WORTH_A_LINE, "", context)
@@ -205,7 +213,7 @@ def merge(before: Any, value: Any) -> Any:
     return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
 
 
-READING = frozenset({Word.STATUS, Word.IDLE, Word.SIZES, Word.PASSWORD})
+READING = frozenset({Word.STATUS, Word.IDLE, Word.SIZES, Word.COSTS, Word.PASSWORD})
 USE_CASES: dict[Word, UseCase] = {
     Word.UP: use_cases.APPLY_ENVIRONMENT,
     Word.START: use_cases.CHANGE_POWER,
@@ -218,6 +226,7 @@ USE_CASES: dict[Word, UseCase] = {
     Word.EXTEND: use_cases.KEEP_ENVIRONMENT,
     Word.IDLE: use_cases.SHOW_MACHINES,
     Word.SIZES: use_cases.LIST_SIZES,
+    Word.COSTS: use_cases.SHOW_COSTS,
     Word.PASSWORD: use_cases.LOCATE_PASSWORD,
     Word.ROTATE_PASSWORD: use_cases.ROTATE_PASSWORD,
     Word.DELETE: use_cases.DELETE_ENVIRONMENT,
@@ -232,6 +241,7 @@ RUN: dict[Word, Run] = {
     Word.STATUS: _show,
     Word.HOLD: _hold,
     Word.EXTEND: _extend,
+    Word.COSTS: _show_costs,
     Word.PASSWORD: _locate_password,
     Word.ROTATE_PASSWORD: _rotate_password,
     Word.DELETE: _delete,

@@ -14,7 +14,7 @@ from dormouse.errors import ControlPlaneError, InvalidSpec
 from dormouse.http.problems import title_of
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import Button, Card
-from dormouse.services.environments import EnvironmentPage
+from dormouse.services.lists.environments import EnvironmentPage
 from dormouse.services.sizes import SizePage
 from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.machines import HoldView, IdleReport, LeaseView
@@ -217,11 +217,12 @@ def _next(view: EnvironmentView) -> tuple[Button, ...]:
     if view.operation:
         return (Button("Check status", f"{Word.STATUS} {name}"),)
     stop, start = Button("Stop", f"{Word.STOP} {name}"), Button("Start", f"{Word.START} {name}")
+    opens = (Button("Open", url=view.open_url),) if view.open_url else ()
     if view.state is State.RUNNING:
-        return (stop, Button("Keep awake for 2 hours", f"{Word.HOLD} {name} {KEEP_AWAKE}"))
+        return (stop, Button("Keep awake for 2 hours", f"{Word.HOLD} {name} {KEEP_AWAKE}"), *opens)
     if view.state is State.PARTIAL:
-        return (start, stop)
-    return (start,) if view.state in (State.STOPPED, State.STOPPED_BILLED) else ()
+        return (start, stop, *opens)
+    return (start, *opens) if view.state in (State.STOPPED, State.STOPPED_BILLED) else ()
 
 
 def _sizes(view: EnvironmentView) -> str:

@@ -17,6 +17,7 @@ class Word(StrEnum):
     EXTEND = "extend"
     IDLE = "idle"
     SIZES = "sizes"
+    COSTS = "costs"
     PASSWORD = "password"  # noqa: S105 - a word that people say
     ROTATE_PASSWORD = "rotate-password"  # noqa: S105 - a word that people say
     DELETE = "delete"
@@ -61,10 +62,11 @@ USAGE: dict[Word, tuple[str, str]] = {
     ),
     Word.IDLE: ("idle", "list idle VMs and what will happen to them"),
     Word.SIZES: ("sizes REGION [gpu=…] [max_price=…]", "list the cheapest VM sizes of a region, with prices and quota left"),
+    Word.COSTS: ("costs [NAME]", "show what was spent and saved in this month, and what the month will cost"),
     Word.PASSWORD: ("password NAME", "show where its password is stored"),
     Word.ROTATE_PASSWORD: ("rotate-password NAME", "replace its password while it is running; open sessions stay open"),
     Word.DELETE: ("delete NAME", "delete it with all its resources; asks for confirmation"),
     Word.HELP: ("help", "show this list"),
 }
 WITHOUT_NAME = frozenset({Word.IDLE, Word.SIZES, Word.HELP})
-NEEDS_NAME = frozenset(Word) - WITHOUT_NAME - {Word.STATUS}
+NEEDS_NAME = frozenset(Word) - WITHOUT_NAME - {Word.STATUS, Word.COSTS}

@@ -96,12 +96,15 @@ async def ask_azure_monitor(
     """
     from azure.core.exceptions import AzureError
     from azure.core.rest import HttpRequest
+    from pydantic_core import from_json
 
     subscription, region = place
     body = {"resourceids": list(identifiers)}
     request = HttpRequest("POST", f"/subscriptions/{subscription}/metrics:getBatch", params=dict(query), json=body)
     try:
-        response = await cloud.metrics(region).send_request(request)
+        # Streamed, because the SDK decodes every other response itself, and slower: a page of machines has 17 MB of JSON.
+        response = await cloud.metrics(region).send_request(request, stream=True)
+        content = await response.read()
     except (AzureError, OSError) as error:
         return BatchItemRefused(f"Azure Monitor in {region} did not answer ({type(error).__name__})")
     status = int(response.status_code)
@@ -114,7 +117,7 @@ async def ask_azure_monitor(
         words = f"Azure Monitor in {region} rejected the query (HTTP {status})"
         return BatchItemRefused(words, status, response.text())
     try:
-        return read(response.json())
+        return read(from_json(content))
     except BROKEN:
         return BatchItemRefused(f"Azure Monitor in {region} returned a response that cannot be parsed")
 

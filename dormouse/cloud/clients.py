@@ -1,5 +1,6 @@
 """Azure SDK clients, each created on first use, sharing one credential and one transport."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ NO_RETRIES: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_t
 # The methods of requests for a resource, which a GET of the same URL shows.
 FOR_RESOURCES = ("PUT", "PATCH", "DELETE")
 HTTPS = 443
+PAGES_AT_ONCE = 6
 
 
 class Cloud:
@@ -50,6 +52,8 @@ class Cloud:
         self.keep_price: Callable[[str, str, Price, float], Awaitable[None]] | None = None
         # The resource providers that were seen to be registered: registrations are not taken back in practice.
         self.registered_providers: set[str] = set()
+        # Each page of a sweep takes some 25 MiB while it is evaluated, and 50,000 machines are 50 pages.
+        self.pages_at_once = asyncio.Semaphore(PAGES_AT_ONCE)
 
     @cached_property
     def transport(self) -> "AioHttpTransport":

@@ -54,22 +54,23 @@ class Deployments:
     async def _watchers(self, subscription: str) -> tuple[str, Sequence[str]]:
         """The other deployments that have a role to sweep in a subscription, or why that is not known."""
         try:
-            names = await self._custom_roles(subscription)
+            names = [str(role["properties"]["roleName"]) for role in await self.custom_roles(subscription)]
         except (CloudUnavailable, ReadRefused) as error:
             return not_known(str(error)), ()
         found = {match["deployment"] for name in names if (match := SWEEP_ROLE.fullmatch(name))}
         return "", sorted(found - {self._cloud.settings.deployment_id})
 
-    async def _custom_roles(self, subscription: str) -> list[str]:
+    async def custom_roles(self, subscription: str) -> list[dict[str, Any]]:
+        """The custom roles that can be assigned in a subscription; raises CloudUnavailable or ReadRefused."""
         from azure.core.rest import HttpRequest
 
         request: Any = HttpRequest("GET", CUSTOM_ROLES.format(subscription=subscription), params=QUERY)
-        names: list[str] = []
+        roles: list[dict[str, Any]] = []
         while True:
             answer = await read_json(self._cloud.resources.send_request(request))
-            names += [str(role["properties"]["roleName"]) for role in answer.get("value") or []]
+            roles += answer.get("value") or []
             if not answer.get("nextLink"):
-                return names
+                return roles
             request = HttpRequest("GET", str(answer["nextLink"]))
 
     async def _twins(self) -> list[str]:

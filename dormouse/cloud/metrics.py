@@ -201,7 +201,7 @@ def _tracks(told: Minutes, end: int, window: int) -> dict[str, TimeSeries]:
     """The signals of one machine over the window that ends where its region's data end."""
     places = range(end - window, end)
     cpu = told.get(CPU, {})
-    tracks = {"cpu_percent": TimeSeries(tuple(cpu.get(place) for place in places))}
+    tracks = {"cpu_percent": TimeSeries(tuple(map(cpu.get, places)))}
     for signal in dict.fromkeys(BYTES.values()):
         parts = [told.get(metric, {}) for metric, name in BYTES.items() if name == signal]
         tracks[signal] = TimeSeries(_rates(parts, places))
@@ -210,6 +210,5 @@ def _tracks(told: Minutes, end: int, window: int) -> dict[str, TimeSeries]:
 
 def _rates(parts: list[dict[int, float]], places: range) -> Values:
     """Bytes a second, both ways together; a minute of which one way is not known is not known."""
-    return tuple(
-        sum(part[place] for part in parts) / MINUTE if all(place in part for part in parts) else None for place in places
-    )
+    both = zip(*(map(part.get, places) for part in parts), strict=True)
+    return tuple(None if None in ways else sum(ways) / MINUTE for ways in both)

@@ -17,6 +17,7 @@ class EnvironmentRecord:
     that its plans have named, without bodies, each after those that it needs: a deletion removes these and nothing else.
     `depends_on` names the environments whose resources it uses, `health_checks` are the results of the last ones.
     `placement` is where it is built, if that is not where the spec asks first: then `region` is that of the placement.
+    `billed_since` is since when it has been billed for the same resources ("": since it was requested).
     """
 
     name: str
@@ -32,6 +33,7 @@ class EnvironmentRecord:
     depends_on: tuple[str, ...] = ()
     health_checks: tuple[HealthCheckResult, ...] = ()
     placement: Placement | None = None
+    billed_since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

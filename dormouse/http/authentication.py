@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from dormouse.access.roles import ANONYMOUS, Caller, Channel, Permission, highest
+from dormouse.access.roles import ANONYMOUS, REPORTER, Caller, Channel, Permission, highest
 from dormouse.errors import NotAuthenticated
 from dormouse.http.requests import LONGEST_NAME
 from dormouse.services.dependencies import Dependencies
@@ -23,7 +23,8 @@ async def authenticate(req: func.HttpRequest, right: Permission, dependencies: D
             raise NotAuthenticated("The token has no `oid` claim.")
         named = claims.get("preferred_username") or claims.get("upn") or claims.get("appid") or object_id
         roles = claims.get("roles") if isinstance(claims.get("roles"), list) else []
-        return Caller(plain(str(named))[:LONGEST_NAME], Channel.TOKEN, highest(list(roles or [])), object_id)
+        role, reports = highest(list(roles or [])), REPORTER in (roles or [])
+        return Caller(plain(str(named))[:LONGEST_NAME], Channel.TOKEN, role, object_id, reports=reports)
     if settings.http_auth == "entra":
         raise NotAuthenticated("This control plane requires a bearer token in the Authorization header.")
     return Caller(KEY_HOLDER, Channel.KEY, settings.function_key_role)

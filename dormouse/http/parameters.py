@@ -12,7 +12,6 @@ import azure.functions as func
 
 from dormouse.errors import InvalidRequest
 from dormouse.http.requests import DRY_RUN_MEMBER, json_object, raw_body
-from dormouse.idle.verdict import VerdictKind
 from dormouse.text.plain_text import CONTROL, require_plain
 
 T = TypeVar("T")
@@ -205,16 +204,9 @@ SINCE = Parameter(
     _timestamp,
     0.0,
 )
-VERDICT = Parameter(
-    "verdict",
-    "Return only machines with this verdict.",
-    {"type": "string", "enum": list(VerdictKind)},
-    _one_of(*VerdictKind),
-    "",
-)
 FORMAT = Parameter(
     "format",
-    "Response format; `csv` returns all machines in one table.",
+    "Response format; `csv` returns all machines that match in one table.",
     {"type": "string", "enum": ["json", "csv"]},
     _one_of("json", "csv"),
     "",

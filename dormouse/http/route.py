@@ -18,6 +18,7 @@ from dormouse.services.use_cases import UseCase
 FOLLOWED = (LOCATION, OPERATION_LOCATION, RETRY_AFTER)
 Handler = Callable[..., Awaitable[func.HttpResponse]]
 JSON, HTML, CSV, FORM = "application/json", "text/html", "text/csv", "application/x-www-form-urlencoded"
+SCRIPT, STYLE, PLAIN = "text/javascript", "text/css", "text/plain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, moment_text
+from dormouse.idle.budgets.rule import keep_to_budget, without_starts
 from dormouse.idle.eviction import restart_of
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.guard import unknowns
@@ -37,13 +38,14 @@ BLOCKED = {
     ActionReason.JOBS: "Not started for a waiting job",
     ActionReason.STOP_AFTER: "Its environment is not stopped",
     ActionReason.FORGET_AFTER: "Its environment is not deleted",
+    ActionReason.BUDGET: "Not stopped although its budget is used up",
 }
 ACTING = frozenset({NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.STOP_ENVIRONMENT})
 NOTHING = Decision(NextAction.NOTHING)
 
 
 def decide(case: Evaluation, verdict: Verdict) -> Decision:
-    """The action for a machine: the first that applies of lease, schedule, billed shutdown and idleness."""
+    """The action for a machine: the first that applies of lease, budget, schedule, billed shutdown and idleness."""
     if case.unreadable:  # the record may contain a hold or a lease
         return NOTHING
     decision = NOTHING
@@ -51,7 +53,7 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
         text = f"Not stopped or started before its hold ends at {moment_text(case.hold.until)}."
         decision = Decision(NextAction.NOTHING, text, case.hold.until)
     elif not case.hands_off:
-        decisions = (rule(case, verdict) for rule in RULES)
+        decisions = (without_starts(case, rule(case, verdict)) for rule in RULES)
         decision = _require_data(case, next((each for each in decisions if each is not None), NOTHING))
     until = case.tracked.retry_at
     if decision.action in ACTING and case.now < until:
@@ -178,6 +180,7 @@ def _stop_idle(case: Evaluation, verdict: Verdict) -> Decision | None:
 
 RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (
     _end_lease,
+    keep_to_budget,
     _follow_schedule,
     _restart_evicted,
     _wake_for_job,

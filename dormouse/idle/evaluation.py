@@ -7,16 +7,23 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.evidence import Evaluation, Evidence, with_agent
+from dormouse.idle.budgets.overspent import OverspentBudgets
+from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.heartbeats.agent_evidence import with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
+from dormouse.idle.outside.answers import ServiceAnswer, unanswered
+from dormouse.idle.outside.reports import current_reports
+from dormouse.idle.outside.services import ActivityService, service_for
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
+from dormouse.idle.power.billing import billed_as, with_billing
+from dormouse.idle.power.observation import with_observation
 from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.stages.leading import stages_of
 from dormouse.idle.tags import tag_faults
 from dormouse.idle.targets import SleepTarget, Target, target_ids
-from dormouse.idle.tracking import TrackedMachine, with_observation
+from dormouse.idle.tracking import TrackedMachine
 from dormouse.idle.warning import with_delivered_warning
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids
@@ -32,6 +39,7 @@ class EvaluationRules:
 
     `home` is the subscription in which environments are created, `deployment` the ID of this deployment ("": any).
     `unassigned` says whether it watches machines whose tags name no deployment, and `neighbours` which others there are.
+    `activity` are the services that are asked whether machines are in use, and `overspent` the budgets that are used up.
     """
 
     policy: IdlePolicy = field(default_factory=IdlePolicy)
@@ -42,6 +50,8 @@ class EvaluationRules:
     deployment: str = ""
     unassigned: Unassigned = Unassigned.ALONE
     neighbours: Neighbours = field(default_factory=Neighbours)
+    activity: Sequence[ActivityService] = ()
+    overspent: OverspentBudgets = field(default_factory=OverspentBudgets)
 
     def leaves_to_others(self, machine: SleepTarget) -> bool:
         """Whether a machine belongs to none of our environments, and another deployment is responsible for it."""
@@ -105,16 +115,28 @@ def evaluation_of(
         except ValueError as error:
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
+    tracked = with_billing(tracked, billed_as(machine, record), now)
+    if tracked.reports:
+        tracked = replace(tracked, reports=current_reports(tracked.reports, now))
     needed_by = (*served, *_needed_by(machine, record, states or {})) if record else ()
-    missing = unreadable or doubts
-    evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)
-    return replace(
-        evaluation,
+    return Evaluation(
+        machine,
+        tracked,
+        policy,
+        now,
+        schedule,
+        fault=fault,
+        unreadable=unreadable or doubts,
+        needed_by=needed_by,
         restarts_evicted=spec.get("on_eviction") == "restart",
         resizes_at_start=_resizes_at_start(spec),
         wakes_for_jobs=spec.get("wake_for_jobs") is True,
         keep_minutes=_keep_minutes(spec),
         stages=stages_of(spec, machine, record),
+        owner=record.owner if record else "",
+        blueprint=record.blueprint if record else "",
+        activity=_not_asked(machine, rules),
+        overspent=rules.overspent.valid(now).of(record, spec),
     )
 
 
@@ -149,6 +171,18 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
         with_delivered_warning(case.tracked, record),
     )
     return replace(case, tracked=tracked, evidence=evidence, hold=hold)
+
+
+def with_answer(case: Evaluation, answers: Mapping[str, ServiceAnswer]) -> Evaluation:
+    """The evaluation with what an activity service says of the machine, if one was asked about it; by ID in lower case."""
+    said = answers.get(case.machine.id.lower())
+    return replace(case, activity=said) if said else case
+
+
+def _not_asked(machine: SleepTarget, rules: EvaluationRules) -> ServiceAnswer:
+    """The answer about a machine before its activity service is asked: nothing is known of its use."""
+    service = service_for(rules.activity, machine.id) if machine.state is State.RUNNING else None
+    return unanswered([machine.id], service.name, "was not asked")[machine.id.lower()] if service else ServiceAnswer()
 
 
 def _is_machine_of(record: EnvironmentRecord, machine: SleepTarget) -> bool:

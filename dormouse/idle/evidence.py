@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, minutes_text
-from dormouse.idle.heartbeats.agent_record import AgentRecord
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.jobs.waiting import WaitingJob
+from dormouse.idle.outside.answers import ServiceAnswer
 from dormouse.idle.policy import OFF, Action, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
 from dormouse.idle.stages.sleep import EnvironmentSleep, Stages
@@ -17,8 +18,6 @@ from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import KEEP_TAG
 
 STALE = 10 * MINUTE
-# Newer minutes may not have arrived yet, although the agent reports every minute.
-REPORTING_LAG = 3  # minutes
 # After so many failures, hibernation counts as impossible on this machine.
 HIBERNATION_TRIES = 3
 
@@ -29,11 +28,12 @@ class TimeSeries:
 
     window: Values = ()
     recent: Values = ()
+    # The highest known value; a verdict asks for it again and again.
+    peak: float | None = field(init=False, repr=False, compare=False)
 
-    @property
-    def peak(self) -> float | None:
-        """The highest known value."""
-        return max([value for value in (*self.window, *self.recent) if value is not None], default=None)
+    def __post_init__(self) -> None:
+        peak = max([value for value in (*self.window, *self.recent) if value is not None], default=None)
+        object.__setattr__(self, "peak", peak)
 
     @property
     def missing(self) -> int:
@@ -42,6 +42,8 @@ class TimeSeries:
 
     def last_at(self, limit: float) -> int | None:
         """How many minutes before the newest minute the limit was last reached; None: never."""
+        if self.peak is None or self.peak < limit:
+            return None
         values = (*self.window, *self.recent)
         ago = (number for number, value in enumerate(reversed(values)) if value is not None and value >= limit)
         return next(ago, None)
@@ -52,7 +54,7 @@ class Evidence:
     """What was measured: by Azure Monitor from outside, and by the agent inside (None: no agent has ever reported).
 
     `host_end` is the moment up to which Azure Monitor has data for the machine's region; `problems` has the agent's reasons
-    for missing signals, by signal.
+    for missing signals, by signal. The agent's window ends `behind` minutes early, because it has not reported newer ones.
     """
 
     host: dict[str, TimeSeries] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Evidence:
     gpu: str = ""
     gpu_problem: str = ""
     problems: dict[str, str] = field(default_factory=dict)
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class Evaluation:
     an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
     waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
     last one. `stages` are the later stages of sleep in its spec, and `sleep` what is known of the rest of its environment if
-    it leads one that sleeps.
+    it leads one that sleeps. `owner` and `blueprint` are those of its environment, and `activity` is what an activity
+    service says of it. `overspent` is the budget that is used up, if its spec asks for a stop then.
     """
 
     machine: SleepTarget
@@ -115,6 +119,10 @@ class Evaluation:
     keep_minutes: int = 0
     stages: Stages = field(default_factory=Stages)
     sleep: EnvironmentSleep | None = None
+    owner: str = ""
+    blueprint: str = ""
+    activity: ServiceAnswer = field(default_factory=ServiceAnswer)
+    overspent: Overspent | None = None
 
     @property
     def hands_off(self) -> str:
@@ -142,20 +150,9 @@ class Evaluation:
         return datetime.fromtimestamp(self.now, UTC)
 
 
-def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float) -> Evidence:
-    """The evidence with the agent's data for the window of minutes that ends now."""
-    end, last = int(now // MINUTE) - REPORTING_LAG, int(now // MINUTE) + 1
-    series = record.series(end - window, last)
-    tracks = {name: TimeSeries(values[:window], values[window:]) for name, values in series.items()}
-    return replace(
-        evidence,
-        inside=tracks,
-        heard_at=record.heard_at,
-        booted_at=record.booted_at,
-        gpu=record.gpu,
-        gpu_problem=record.gpu_problem,
-        problems=record.problems,
-    )
+def with_tracked(case: Evaluation, tracked: TrackedMachine) -> Evaluation:
+    """The evaluation with another tracked state; the same evaluation if that has not changed."""
+    return case if tracked is case.tracked else replace(case, tracked=tracked)
 
 
 def tracks(case: Evaluation) -> Iterator[tuple[Signal, TimeSeries]]:

@@ -15,6 +15,7 @@ from dormouse.text.plain_text import PlainText
 
 LONGEST_LEASE = 90 * DAY_MINUTES  # minutes
 SNOOZE = 120  # minutes
+INSIDE = " (on {machine})"
 
 
 class CommandBody(BaseModel):
@@ -67,10 +68,15 @@ def with_lease(tracked: TrackedMachine, request: LeaseRequest, by: str, now: flo
     return replace(tracked, lease=lease, sleep=tracked.sleep.asked(now))
 
 
+def made_inside(hold: Hold | None, machine: str) -> bool:
+    """Whether a hold was made on the machine itself, where alone it can be ended."""
+    return hold is not None and hold.by.endswith(INSIDE.format(machine=machine))
+
+
 def longest_hold(own: Hold | None, inside: Iterable[HoldOnMachine], machine: str, now: float, longest: int) -> Hold | None:
     """The hold that lasts longest, of the one on record and those set on the machine (each at most `longest` minutes)."""
     holds = [own] if own else []
     for local in inside:
         until = min(local.until, local.since + longest * MINUTE)
-        holds.append(Hold(f"{local.by} (on {machine})", local.reason, local.since, until))
+        holds.append(Hold(f"{local.by}{INSIDE.format(machine=machine)}", local.reason, local.since, until))
     return max((hold for hold in holds if hold.until > now), key=lambda hold: hold.until, default=None)

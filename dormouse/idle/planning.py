@@ -22,6 +22,7 @@ REASON_TEXTS = {
     ActionReason.LEASE: "Its lease has expired.",
     ActionReason.FORGET_AFTER: "It has slept for the forget_after of its spec, and no one started it.",
     ActionReason.STOP_AFTER: "Its GPU pool has slept for the stop_after of its spec, and nothing happened.",
+    ActionReason.BUDGET: "Its budget for this month is used up.",
     ActionReason.EVICTION: "Azure evicted it, and its spec has on_eviction=restart.",
 }
 ACTIONS_BY_URGENCY = (

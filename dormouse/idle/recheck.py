@@ -1,6 +1,7 @@
 """The recheck: immediately before an action, the decision is made again from fresh data."""
 
 from dormouse.clock import MINUTE, minutes_text, moment_text
+from dormouse.idle.budgets.rule import budget_due
 from dormouse.idle.decision import Decision, NextAction, decide
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.jobs.waking import why_not_woken
@@ -22,6 +23,7 @@ STATES_AFTER = {
 COMES_FIRST: dict[ActionReason | None, str] = {
     ActionReason.LEASE: "The end of its lease",
     ActionReason.SCHEDULE: "Its schedule",
+    ActionReason.BUDGET: "A stop because of its budget",
 }
 STATE_WORDS = {**TRANSITIONS, State.STOPPED_BILLED: "shut down from inside"}
 
@@ -94,6 +96,8 @@ def _changed_cause(planned: PlannedAction, case: Evaluation, verdict: Verdict) -
         return _changed_lease(planned, case)
     if planned.reason is ActionReason.SCHEDULE:
         return _changed_schedule(planned, case)
+    if planned.reason is ActionReason.BUDGET:
+        return _changed_budget(case)
     if planned.reason is ActionReason.EVICTION:
         return _changed_eviction(case, verdict)
     if planned.reason is ActionReason.JOBS:
@@ -106,6 +110,15 @@ def _changed_cause(planned: PlannedAction, case: Evaluation, verdict: Verdict) -
     if verdict.kind is not kind:
         return verdict.reason
     return "Its policy now has action=notify." if case.policy.action is Action.NOTIFY else ""
+
+
+def _changed_budget(case: Evaluation) -> str:
+    if case.overspent is None:
+        return "Its budget is no longer known to be used up."
+    if budget_due(case) > case.now:
+        return "It has been started since its budget was used up."
+    in_use = busy(case)
+    return in_use.reason if in_use else ""
 
 
 def _changed_eviction(case: Evaluation, verdict: Verdict) -> str:

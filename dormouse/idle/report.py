@@ -7,8 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.heartbeats.signals import limits_of
+from dormouse.idle.outside.reports import ActivityReport
+from dormouse.idle.sources.activity import activity_of
+from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.tracking import Hold, Lease
 from dormouse.idle.verdict import Verdict, VerdictKind
 from dormouse.lifecycle import State
@@ -19,7 +24,10 @@ from dormouse.text.limits import LONGEST_SENTENCE, MOST_PROBLEMS, clipped, first
 class ReportRow:
     """One machine in the report: its verdict with the evidence, and the next action with its time.
 
-    `as_of` is when it was evaluated; `stale` says that the last sweep did not cover it, so it may be gone.
+    `limits` are those of its policy for the signals in `measurements`, over the last `window_minutes`. `as_of` is when it
+    was evaluated; `stale` says that the last sweep did not cover it, so it may be gone. `activity` is what keeps it awake
+    from outside, and `unanswered` says that its activity service gave no readable answer. `planned` is what follows for its
+    environment because it sleeps on. `overspent` is the budget because of which it is stopped, and not started.
     """
 
     id: str
@@ -44,6 +52,15 @@ class ReportRow:
     as_of: str = ""
     stale: bool = False
     kind: str = "virtual_machine"
+    schedule: str = ""
+    limits: dict[str, float] = field(default_factory=dict)
+    window_minutes: int = 0
+    owner: str = ""
+    blueprint: str = ""
+    activity: tuple[ActivityReport, ...] = ()
+    unanswered: bool = False
+    planned: PlannedStage | None = None
+    overspent: Overspent | None = None
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -70,6 +87,15 @@ class ReportRow:
             price_per_hour_amount=tracked.shutdown.per_hour if tracked.shutdown else None,
             currency=tracked.shutdown.currency if tracked.shutdown else "USD",
             kind=machine.kind,
+            schedule=tracked.schedule,
+            limits=limits_of(case.policy, verdict.numbers),
+            window_minutes=case.policy.window,
+            owner=case.owner,
+            blueprint=case.blueprint,
+            activity=activity_of(case),
+            unanswered=case.activity.failed,
+            planned=tracked.sleep.planned,
+            overspent=case.overspent,
         )
 
 
@@ -109,6 +135,16 @@ class SweepSummary:
     agents: Annotated[
         int, Field(description="How many agents of Azure Pipelines the machines of environments have.", examples=[2])
     ] = 0
+    reported_busy: Annotated[
+        int, Field(description="How many machines are busy by an activity report or an activity service.", examples=[1])
+    ] = 0
+    unanswered: Annotated[
+        int,
+        Field(
+            description="Of how many machines their activity service said nothing readable, so that they keep running.",
+            examples=[0],
+        ),
+    ] = 0
 
     @classmethod
     def of(cls, lines: Iterable[ReportRow], problems: Iterable[str] = ()) -> "SweepSummary":
@@ -121,6 +157,8 @@ class SweepSummary:
             saved_amount=round(sum(line.saved_amount for line in rows), 2),
             hours_asleep=round(sum(line.hours_asleep for line in rows), 2),
             problems=first_of(problems, MOST_PROBLEMS),
+            reported_busy=sum(bool(line.activity) for line in rows),
+            unanswered=sum(line.unanswered for line in rows),
         )
 
     def plus(self, other: "SweepSummary") -> "SweepSummary":
@@ -133,6 +171,8 @@ class SweepSummary:
             round(self.hours_asleep + other.hours_asleep, 2),
             first_of((*self.problems, *other.problems), MOST_PROBLEMS),
             self.agents + other.agents,
+            self.reported_busy + other.reported_busy,
+            self.unanswered + other.unanswered,
         )
 
 
@@ -141,7 +181,8 @@ class ReportHead:
     """A sweep as a whole: its ID, its times, and the number of pages of its report.
 
     `blind` says that it failed, or found no machines where there were some before; `told_at` is when a notification about
-    that was last sent. `agents`: there are agents for which jobs may wait, or it is not known.
+    that was last sent. `agents`: there are agents for which jobs may wait, or it is not known. `unanswered_sweeps` is in how
+    many sweeps in a row an activity service failed, and `unanswered_told_at` when a notification about that was last sent.
     """
 
     sweep: str
@@ -153,3 +194,5 @@ class ReportHead:
     told_at: float = 0.0
     blind: bool = False
     agents: bool = True
+    unanswered_sweeps: int = 0
+    unanswered_told_at: float = 0.0

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
+from dormouse.idle.outside.reports import ActivityReport
 from dormouse.idle.stages.sleep import SleepRecord
-from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
+from dormouse.resources.billing.billed_as import BilledAs
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 
 FIRST_PAUSE = HOUR / 2  # after a failed action, doubled after each further one
-TRANSITIONAL = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
 
 
 class ActionReason(StrEnum):
@@ -27,6 +27,7 @@ class ActionReason(StrEnum):
     JOBS = "jobs"
     STOP_AFTER = "stop_after"
     FORGET_AFTER = "forget_after"
+    BUDGET = "budget"
 
 
 class LeaseAction(StrEnum):
@@ -79,11 +80,12 @@ class PendingWarning:
 
 @dataclass(frozen=True, slots=True)
 class IdleShutdown:
-    """A stop by Dormouse: since when, and what the machine would have cost per hour."""
+    """A stop by Dormouse: since when, what the machine would have cost per hour, and why ("": an earlier release did it)."""
 
     since: float
     per_hour: float
     currency: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class TrackedMachine:
 
     `woken_for` are the requests for jobs that it was started for, `told_of` those of whose wait its owner was told, and
     `job_problem` says why one waits. Sweeps see a cluster without work since `free_since`, and saw work last at `worked_at`.
+    `billed` is what it has been billed as since `billed_since`, or for as long as its state is known. `reports` is what
+    was said about its use from outside. `due_soon`: a warning or a stop may be due within two sweeps.
     """
 
     id: str
@@ -136,6 +140,10 @@ class TrackedMachine:
     watched_at: float = 0.0
     worked_at: float = 0.0
     sleep: SleepRecord = field(default_factory=SleepRecord)
+    billed: BilledAs | None = None
+    billed_since: float = 0.0
+    reports: tuple[ActivityReport, ...] = ()
+    due_soon: bool = False
 
     @property
     def evicted(self) -> Eviction | None:
@@ -156,62 +164,6 @@ class TrackedMachine:
         return self.saved + ((now - self.shutdown.since) / HOUR * self.shutdown.per_hour if self.shutdown else 0.0)
 
 
-def with_observation(known: TrackedMachine | None, machine: SleepTarget, schedule: str, now: float) -> TrackedMachine:
-    """The tracked state after the machine was read: changes of its power state and schedule, and the savings of a stop."""
-    if known is None:
-        return TrackedMachine(machine.id, now, machine.state, now, schedule, now, vm_id=machine.vm_id)
-    if is_replacement(known, machine):
-        known = with_replacement(known, machine, now)
-    elif not known.vm_id:
-        known = _with_first_vm_id(known, machine, now)
-    tracked = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
-    tracked = _without_expired(tracked, now)
-    if machine.state is tracked.state or machine.state in TRANSITIONAL:
-        return tracked
-    ran_since = tracked.state_since if tracked.state is State.RUNNING else tracked.ran_since
-    tracked = replace(tracked, state=machine.state, state_since=now, failures=0, retry_at=0.0, hibernation_failures=0)
-    tracked = replace(tracked, ran_since=ran_since)
-    return with_wakeup(tracked, now) if machine.state is State.RUNNING else tracked
-
-
-def is_replacement(known: TrackedMachine, machine: SleepTarget) -> bool:
-    """Whether the machine is a new one that was created under the ID of the tracked one."""
-    if known.vm_id and machine.vm_id:
-        return known.vm_id != machine.vm_id
-    return not machine.vm_id and machine.created > known.first_seen
-
-
-def with_replacement(known: TrackedMachine, machine: SleepTarget, now: float) -> TrackedMachine:
-    """The tracked state of a machine that was created again under an old ID: only newer holds and leases are kept."""
-    hold = known.hold if known.hold and known.hold.since >= machine.created else None
-    lease = known.lease if known.lease and known.lease.since >= machine.created else None
-    return TrackedMachine(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id)
-
-
-def _with_first_vm_id(known: TrackedMachine, machine: SleepTarget, now: float) -> TrackedMachine:
-    """The tracked state of a machine that is seen for the first time.
-
-    Its hold and lease may be older than the machine: they were set while the environment was being created.
-    """
-    if machine.created <= known.first_seen:
-        return replace(known, vm_id=machine.vm_id)
-    return TrackedMachine(machine.id, now, machine.state, now, hold=known.hold, lease=known.lease, vm_id=machine.vm_id)
-
-
-def _without_expired(tracked: TrackedMachine, now: float) -> TrackedMachine:
-    """The state without an expired hold, and without a stop lease that expired while the machine was stopped.
-
-    Otherwise such a lease would stop the machine as soon as a user starts it again.
-    """
-    if tracked.hold and tracked.hold.until <= now:
-        tracked = replace(tracked, hold=None, sleep=tracked.sleep.asked(tracked.hold.until))
-    lease = tracked.lease
-    is_over = lease is not None and lease.then is LeaseAction.STOP and lease.until <= now and tracked.state is State.STOPPED
-    if lease is None or not is_over:
-        return tracked
-    return with_settled_eviction(replace(tracked, lease=None, sleep=tracked.sleep.asked(lease.until)))
-
-
 def with_settled_eviction(tracked: TrackedMachine) -> TrackedMachine:
     """The tracked state of a machine that stays stopped if it is evicted: someone wants it stopped."""
     evicted = tracked.evicted
@@ -227,14 +179,9 @@ def with_failure(tracked: TrackedMachine, now: float, *, hibernating: bool = Fal
     """The tracked state after a failed action: a growing pause before the next attempt, and one alarm a day."""
     alarmed = tracked.alarmed_at if now - tracked.alarmed_at < DAY else now
     pause = min(FIRST_PAUSE * 2**tracked.failures, DAY)
-    failures = tracked.hibernation_failures + hibernating
-    return replace(
-        tracked,
-        retry_at=now + pause,
-        failures=tracked.failures + 1,
-        alarmed_at=alarmed,
-        hibernation_failures=failures,
-    )
+    hibernations, failures = tracked.hibernation_failures + hibernating, tracked.failures + 1
+    paused = replace(tracked, retry_at=now + pause, failures=failures, alarmed_at=alarmed)
+    return replace(paused, hibernation_failures=hibernations)
 
 
 def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMachine:

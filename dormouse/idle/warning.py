@@ -16,6 +16,7 @@ CAUSES = {
     ActionReason.LEASE: " because its lease ends",
     ActionReason.STOP_AFTER: ", because its GPU pool sleeps on",
     ActionReason.FORGET_AFTER: ", because it sleeps on and no one starts it,",
+    ActionReason.BUDGET: ", because its budget for this month is used up,",
 }
 CONDITIONS = {
     ActionReason.IDLE: " unless it is used or held",
@@ -23,6 +24,7 @@ CONDITIONS = {
     ActionReason.LEASE: " unless the lease is extended or it is held",
     ActionReason.STOP_AFTER: " unless work comes or it is held. Nothing wakes a stopped cluster: it has to be started",
     ActionReason.FORGET_AFTER: " unless it is started or held",
+    ActionReason.BUDGET: " unless it is used or held",
 }
 
 

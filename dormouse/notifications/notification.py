@@ -9,13 +9,17 @@ from dormouse.text.limits import LONGEST_NOTICE, clipped
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message: the event, the machine (resource ID and name), and the text."""
+    """A message: the event, the machine (resource ID and name), and the text.
+
+    `environment` is the environment that people can open again, or "".
+    """
 
     event: str
     machine: str
     name: str
     text: str
     at: float
+    environment: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", clipped(self.text, LONGEST_NOTICE))

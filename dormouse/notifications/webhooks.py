@@ -10,12 +10,13 @@ from dormouse.access.signatures import hub_signature
 from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.egress import NoNameError
+from dormouse.environments.open_link import open_link
 from dormouse.errors import InvalidRequest
 from dormouse.notifications.cards import Button, Card, slack_message, teams_message
 from dormouse.notifications.notification import Delivery, Notification
 
 TIMEOUT_SECONDS = 8.0
-SNOOZE_BUTTON = "Keep it running for 2 hours"
+SNOOZE_BUTTON, OPEN_BUTTON = "Keep it running for 2 hours", "Open it again"
 
 
 class DeliveryError(Exception):
@@ -32,12 +33,13 @@ class Webhooks:
     async def send(self, notification: Notification, *, link: str = "", channels: Collection[str] = ()) -> Delivery:
         """Send a notification to all channels, or to some; a failed channel does not affect the others.
 
-        `link` is the snooze link, which is a secret.
+        `link` is the snooze link, which is a secret. A notification with an environment has its open link, too.
         """
+        opens = open_link(self._settings.control_plane_url, notification.environment)
         urls = {kind: url for kind, url in self._settings.notify_urls.items() if not channels or kind in channels}
         secrets = {"webhook": self._settings.notify_webhook_secret}
         problems = await asyncio.gather(
-            *(self._post(url, FORMS[kind](notification, link), secrets.get(kind, "")) for kind, url in urls.items())
+            *(self._post(url, FORMS[kind](notification, link, opens), secrets.get(kind, "")) for kind, url in urls.items())
         )
         results = dict(zip(urls, problems, strict=True))
         return Delivery(
@@ -75,8 +77,8 @@ class Webhooks:
         return "" if 200 <= status < 300 else f"{host} answered HTTP {status}"
 
 
-def _plain(notification: Notification, link: str) -> dict[str, Any]:
-    more = {"snooze_url": link} if link else {}
+def _plain(notification: Notification, link: str, opens: str) -> dict[str, Any]:
+    more = {name: url for name, url in (("snooze_url", link), ("open_url", opens)) if url}
     return {
         "event": notification.event,
         "machine": notification.machine or None,
@@ -87,12 +89,13 @@ def _plain(notification: Notification, link: str) -> dict[str, Any]:
     }
 
 
-def _card(notification: Notification, link: str) -> Card:
-    return Card(notification.name, notification.text, buttons=(Button(SNOOZE_BUTTON, url=link),) if link else ())
+def _card(notification: Notification, link: str, opens: str) -> Card:
+    buttons = tuple(Button(title, url=url) for title, url in ((SNOOZE_BUTTON, link), (OPEN_BUTTON, opens)) if url)
+    return Card(notification.name, notification.text, buttons=buttons)
 
 
-FORMS: dict[str, Callable[[Notification, str], dict[str, Any]]] = {
+FORMS: dict[str, Callable[[Notification, str, str], dict[str, Any]]] = {
     "webhook": _plain,
-    "slack": lambda notification, link: slack_message(_card(notification, link)),
-    "teams": lambda notification, link: teams_message(_card(notification, link)),
+    "slack": lambda notification, link, opens: slack_message(_card(notification, link, opens)),
+    "teams": lambda notification, link, opens: teams_message(_card(notification, link, opens)),
 }

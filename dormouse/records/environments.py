@@ -1,19 +1,27 @@
 """Records of environments and operations, and the locks that allow one operation per environment."""
 
-import json
 from dataclasses import dataclass, field, replace
 
 from dormouse import serialization
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.ids import CROCKFORD, first_ulid, ulid_of
+from dormouse.ids import first_ulid, ulid_of
 from dormouse.records.documents import Documents, read_document, read_each
+from dormouse.records.operation_lists import OperationLists
+from dormouse.records.operation_rows import (
+    ENVIRONMENT,
+    NEWEST_FIRST,
+    OPERATIONS,
+    UnreadableOperation,
+    columns_of,
+    operation_in,
+    unreadable_operation,
+)
 from dormouse.records.table import Row, Table, TableService
 from dormouse.resources.registry import KINDS
 
-ENVIRONMENTS, OPERATIONS, LOCKS = "environments", "operations", "locks"
+ENVIRONMENTS, LOCKS = "environments", "locks"
 DEPENDS_ON = "DependsOn"
-NEWEST_FIRST = str.maketrans(CROCKFORD, CROCKFORD[::-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +42,6 @@ class Lock:
         return self.instance_id or self.operation
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableOperation:
-    """An operation whose record is unreadable: its ID, its environment, and the reason."""
-
-    id: str
-    environment: str
-    reason: str
-
-
 class Records:
     """The records of environments, operations and locks in one table service."""
 
@@ -51,6 +50,7 @@ class Records:
         self._environments = Table(service, ENVIRONMENTS)
         self._operations = Table(service, OPERATIONS)
         self._locks = Table(service, LOCKS)
+        self.operation_lists = OperationLists(self._operations)
 
     async def environment(self, name: str) -> EnvironmentRecord | None:
         """The record of an environment, or None."""
@@ -64,13 +64,22 @@ class Records:
 
     async def all_environments(self) -> list[EnvironmentRecord]:
         """The records of all environments that this release can read."""
-        found: list[EnvironmentRecord] = []
+        return [*(await self.all_environment_documents()).readable.values()]
+
+    async def all_environment_documents(self) -> Documents[EnvironmentRecord]:
+        """The records of all environments by name, and the errors of those that this release cannot read."""
+        found: Documents[EnvironmentRecord] = Documents({})
         after = ""
         while True:
             page, after = await self.environments(limit=1000, after=after)
-            found += page.readable.values()
+            found.readable.update(page.readable)
+            found.unreadable.update(page.unreadable)
             if not after:
                 return found
+
+    async def environment_names(self) -> list[str]:
+        """The names of all environments, readable or not; 1,000 in a request."""
+        return [*await self._environments.keys(ENVIRONMENTS)]
 
     async def environments_between(self, first: str, last: str) -> Documents[EnvironmentRecord]:
         """The environment records from one name to another, inclusive."""
@@ -103,7 +112,7 @@ class Records:
         except ValueError:
             return None
         row = await self._operations.read(OPERATIONS, key)
-        record = _operation_in(row) if row else None
+        record = operation_in(row) if row else None
         return record if record and record.id == identifier else None
 
     async def operations(
@@ -111,15 +120,15 @@ class Records:
     ) -> tuple[list[OperationRecord | UnreadableOperation], str]:
         """A page of operations, newest first, of one environment or all, accepted since a time (seconds since 1970)."""
         until = first_ulid(int(since * 1000)).translate(NEWEST_FIRST) if since > 0 else ""
-        columns = {"Environment": environment} if environment else {}
+        columns = {ENVIRONMENT: environment} if environment else {}
         page = await self._operations.page(OPERATIONS, limit=limit, after=after, until=until, **columns)
-        found = read_each(OPERATIONS, page.rows, _operation_in)
+        found = read_each(OPERATIONS, page.rows, operation_in)
         return [found.readable.get(row.key) or unreadable_operation(row, found) for row in page.rows], page.after
 
     async def remember_operation(self, record: OperationRecord) -> None:
         """Write the record of an operation; safe to repeat."""
         key = ulid_of(record.id).translate(NEWEST_FIRST)
-        await self._operations.write(OPERATIONS, key, serialization.text_of(record), Environment=record.environment)
+        await self._operations.write(OPERATIONS, key, serialization.text_of(record), **columns_of(record))
 
     async def forget_operations_before(self, moment: float, *, limit: int = 1000) -> int:
         """Delete up to `limit` operation records from before a time (seconds since 1970); returns their number."""
@@ -168,20 +177,5 @@ def _environment_in(row: Row) -> EnvironmentRecord:
     return record
 
 
-def _operation_in(row: Row) -> OperationRecord:
-    return read_document(OPERATIONS, OperationRecord, row)
-
-
 def _lock_in(row: Row) -> Lock:
     return read_document(LOCKS, Lock, row)
-
-
-def unreadable_operation(row: Row, found: Documents[OperationRecord]) -> UnreadableOperation:
-    """What is known of an operation whose record is unreadable."""
-    try:
-        content = json.loads(row.document)
-    except ValueError:
-        content = None
-    told = content if isinstance(content, dict) else {}
-    environment = row.columns.get("Environment", "")
-    return UnreadableOperation(str(told.get("id", row.key)), environment, str(found.unreadable[row.key]))

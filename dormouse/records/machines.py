@@ -1,9 +1,7 @@
 """Records of VMs: heartbeats of agents, the sweep's state of each VM, and the report of the last sweep."""
 
 import asyncio
-import base64
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,11 +13,21 @@ from dormouse.idle.report import ReportHead, ReportPage
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.records import timeseries_codec
 from dormouse.records.documents import Documents, read, read_document, read_each
-from dormouse.records.table import Row, Table, TableService
-from dormouse.records.transactions import NEW, RowChange, parts_of, text_in
+from dormouse.records.report_pages import (
+    PAGE_DIGITS,
+    REPORTS,
+    ROWS,
+    PackedPage,
+    PageRead,
+    columns_of,
+    page_key,
+    page_read_of,
+)
+from dormouse.records.table import LARGEST_PAGE, Row, Table, TableService
+from dormouse.records.transactions import NEW, RowChange
 
-HEARTBEATS, MACHINES, REPORTS = "heartbeats", "machines", "reports"
-HEAD, PART, MISSED = "head", "Part", "missed"
+HEARTBEATS, MACHINES = "heartbeats", "machines"
+HEAD, MISSED = "head", "missed"
 TRIES = 6
 T = TypeVar("T")
 
@@ -30,14 +38,6 @@ class StoredMachine:
 
     tracked: TrackedMachine
     etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class PageRead:
-    """A page of the report, or why it is unreadable; neither if it was never written."""
-
-    content: ReportPage | None = None
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +90,30 @@ class MachineRecords:
         row = await self._machines.read(MACHINES, key)
         return StoredMachine(_memory_in(row), row.etag) if row else None
 
+    async def tracked_among(self, keys: Sequence[str]) -> Documents[StoredMachine]:
+        """The stored states of these VMs, by key; rows in `unreadable` must be left unchanged."""
+        found: Documents[StoredMachine] = Documents({})
+        read = await asyncio.gather(*map(self.tracked_with_etag, keys), return_exceptions=True)
+        for key, tracked in zip(keys, read, strict=True):
+            if isinstance(tracked, UnreadableRecord):
+                found.unreadable[key] = tracked
+            elif isinstance(tracked, BaseException):
+                raise tracked
+            elif tracked is not None:
+                found.readable[key] = tracked
+        return found
+
     async def tracked_between(self, first: str, last: str) -> Documents[StoredMachine]:
         """The stored states of VMs between two keys, by key; rows in `unreadable` must be left unchanged."""
         rows = await self._machines.range(MACHINES, first, last)
         return read_each(MACHINES, rows, lambda row: StoredMachine(_memory_in(row), row.etag))
 
-    async def write_tracked(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> None:
-        """Write VM states by key with the ETags they were read with; a concurrently modified one is skipped."""
-        await self._machines.write_all(
+    async def write_tracked(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> set[str]:
+        """Write VM states by key with the ETags they were read with; returns the keys of those modified concurrently."""
+        written = await self._machines.write_all(
             MACHINES, [RowChange(key, serialization.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
         )
+        return {key for key, done in zip(changed, written, strict=True) if not done}
 
     async def change_tracked(self, key: str, change: Callable[[TrackedMachine | None], TrackedMachine]) -> TrackedMachine:
         """Change the stored state of a VM; raises ConcurrentChange, UnreadableRecord, or CloudUnavailable."""
@@ -131,13 +145,12 @@ class MachineRecords:
 
     async def forget_report_from(self, number: int) -> None:
         """Delete report pages from `number` on, left by earlier and longer reports."""
-        keys = await self._reports.keys(REPORTS, first=_page_key(number))
+        keys = await self._reports.keys(REPORTS, first=page_key(number))
         await self._reports.delete_all(REPORTS, keys)
 
     async def write_report(self, page: ReportPage) -> None:
         """Write one page of a sweep's report over the page of the sweep before."""
-        parts = parts_of(PART, _packed(serialization.text_of(page)))
-        await self._reports.write(REPORTS, _page_key(page.number), "{}", **parts)
+        await self._reports.write(REPORTS, page_key(page.number), "{}", **columns_of(page))
 
     async def finish_report(self, head: ReportHead) -> None:
         """Write the head of a sweep's report, which makes its pages the current report."""
@@ -150,11 +163,20 @@ class MachineRecords:
 
     async def report_page(self, number: int) -> PageRead:
         """One page of the last sweep's report."""
-        row = await self._reports.read(REPORTS, _page_key(number))
-        try:
-            return PageRead(read(REPORTS, row, _page_in) if row else None)
-        except UnreadableRecord as error:
-            return PageRead(problem=str(error))
+        return page_read_of(await self._reports.read(REPORTS, page_key(number)))
+
+    async def packed_report_page(self, number: int) -> PackedPage | None:
+        """One page of the last sweep's report, not yet unpacked; None if it was never written."""
+        row = await self._reports.read(REPORTS, page_key(number))
+        return PackedPage(row) if row else None
+
+    async def report_size(self, pages: int | None) -> int:
+        """How many machines the first pages of the report have, or all pages; from one query, without their content."""
+        last = page_key(10**PAGE_DIGITS - 1 if pages is None else pages - 1)
+        if pages == 0:
+            return 0
+        rows = await self._reports.page(REPORTS, limit=LARGEST_PAGE, first=page_key(0), until=last, select=(ROWS,))
+        return sum(int(row.columns.get(ROWS, "0")) for row in rows.rows)
 
 
 async def _changed(
@@ -171,22 +193,6 @@ async def _changed(
 
 def _memory_in(row: Row) -> TrackedMachine:
     return read_document(MACHINES, TrackedMachine, row)
-
-
-def _page_in(row: Row) -> ReportPage:
-    return serialization.read_text(ReportPage, _text(text_in(PART, row.columns)))
-
-
-def _page_key(number: int) -> str:
-    return f"page-{number:05}"
-
-
-def _packed(text: str) -> str:
-    return base64.b64encode(zlib.compress(text.encode())).decode()
-
-
-def _text(packed: str) -> str:
-    return zlib.decompress(base64.b64decode(packed)).decode()
 
 
 def _document(record: AgentRecord) -> str:

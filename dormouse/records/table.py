@@ -1,12 +1,11 @@
 """One table: rows of JSON text under two keys; the table is created on first use."""
 
-import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dormouse.errors import CloudUnavailable, RefusedByAzure
+from dormouse.records.table_requests import TableMissing, filter_of, send, side_by_side
 from dormouse.records.transactions import DOCUMENT, NEW, RowChange, text_in, transactions
 
 if TYPE_CHECKING:
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-LARGEST_PAGE, SIDE_BY_SIDE = 1000, 8
-DENIED = "Azure Table Storage denied access (HTTP 403); check its firewall and the role Storage Table Data Contributor."
+LARGEST_PAGE = 1000
 
 
 class TableService(Protocol):
@@ -40,6 +38,7 @@ class Row:
     etag: str
     columns: Mapping[str, str] = field(default_factory=dict)
     written_at: float = 0.0
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +92,11 @@ class Table:
         """Write many rows, 100 per transaction; returns for each whether it was written; conflicts are per row."""
         sets = transactions(partition, rows)
         written: list[list[bool]] = [[] for _ in sets]
-        waiting = iter(enumerate(sets))
 
-        async def write() -> None:
-            for place, changes in waiting:
-                written[place] = await self._write_together(partition, changes)
+        async def write(place: int) -> None:
+            written[place] = await self._write_together(partition, sets[place])
 
-        # Await all writers before raising, so that none continues in the background.
-        ends = await asyncio.gather(*(write() for _ in sets[:SIDE_BY_SIDE]), return_exceptions=True)
-        for trouble in filter(None, ends):
-            raise trouble
+        await side_by_side(range(len(sets)), write)
         return list(itertools.chain.from_iterable(written))
 
     async def _write_together(self, partition: str, changes: list[RowChange]) -> list[bool]:
@@ -133,6 +127,16 @@ class Table:
             return None
         return _row(entity)
 
+    async def read_all(self, partition: str, keys: Sequence[str]) -> list[Row | None]:
+        """The rows with these keys, in this order, None for a missing one; some are read side by side."""
+        found: dict[str, Row | None] = {}
+
+        async def read(key: str) -> None:
+            found[key] = await self.read(partition, key)
+
+        await side_by_side(dict.fromkeys(keys), read)
+        return [found[key] for key in keys]
+
     async def delete(self, partition: str, key: str, etag: str = "") -> None:
         """Delete a row; does nothing if it is gone, or no longer has the given ETag."""
         from azure.core import MatchConditions
@@ -145,35 +149,49 @@ class Table:
             return
 
     async def page(
-        self, partition: str, *, limit: int, first: str = "", after: str = "", until: str = "", **columns: str
+        self,
+        partition: str,
+        *,
+        limit: int,
+        first: str = "",
+        after: str = "",
+        until: str = "",
+        select: Sequence[str] = (),
+        **columns: str,
     ) -> RowPage:
-        """Up to `limit` rows with these column values and with keys >= `first`, > `after` and <= `until`."""
-        question, values = _filter(partition, {"ge": first, "gt": after, "le": until}, columns)
-        rows = await self._send(lambda: self._rows(question, values, limit + 1))
+        """Up to `limit` rows with these column values and with keys >= `first`, > `after` and <= `until`.
+
+        With `select`, only these columns are read, and no documents.
+        """
+        question, values = filter_of(partition, {"ge": first, "gt": after, "le": until}, columns)
+        wanted = ["RowKey", "Timestamp", *select] if select else None
+        rows = await self._send(lambda: self._rows(question, values, limit + 1, select=wanted))
         return RowPage(tuple(rows[:limit]), rows[limit - 1].key if len(rows) > limit else "")
 
     async def range(self, partition: str, first: str, last: str) -> list[Row]:
         """All rows with keys from `first` to `last`, inclusive, in order."""
-        question, values = _filter(partition, {"ge": first, "le": last}, {})
+        question, values = filter_of(partition, {"ge": first, "le": last}, {})
         return await self._send(lambda: self._rows(question, values))
 
     async def keys(self, partition: str, *, first: str = "", after: str = "", limit: int = 0) -> dict[str, float]:
         """The keys of a partition that are >= `first` and > `after`, and when each row was last written."""
-        question, values = _filter(partition, {"ge": first, "gt": after}, {})
+        question, values = filter_of(partition, {"ge": first, "gt": after}, {})
         rows = await self._send(lambda: self._rows(question, values, limit, select=["RowKey", "Timestamp"]))
         return {row.key: row.written_at for row in rows}
 
+    async def every_key(self) -> dict[str, list[str]]:
+        """The keys of a small table by partition, in order."""
+        rows = await self._send(
+            lambda: self._rows("PartitionKey ge @first", {"first": ""}, select=["PartitionKey", "RowKey"])
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(row.partition, []).append(row.key)
+        return found
+
     async def delete_all(self, partition: str, keys: Iterable[str]) -> None:
         """Delete rows concurrently; missing ones are ignored."""
-        waiting = iter(list(keys))
-
-        async def delete() -> None:
-            for key in waiting:
-                await self.delete(partition, key)
-
-        ends = await asyncio.gather(*(delete() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
-        for trouble in filter(None, ends):
-            raise trouble
+        await side_by_side(list(keys), lambda key: self.delete(partition, key))
 
     async def older(self, partition: str, column: str, border: str, *, limit: int) -> list[Row]:
         """Up to `limit` rows whose column value is less than `border`."""
@@ -195,47 +213,23 @@ class Table:
 
     async def _send(self, request: Callable[[], Awaitable[R]]) -> R:
         try:
-            return await _send(request)
-        except _TableMissing:
-            await _send(lambda: self._service.create_table_if_not_exists(self._name))
-            return await _send(request)
-
-
-class _TableMissing(Exception):
-    """The table does not exist yet."""
-
-
-async def _send(request: Callable[[], Awaitable[R]]) -> R:
-    """The response; raises the SDK errors 404, 409 and 412, which concern a row, RefusedByAzure or CloudUnavailable."""
-    from azure.core.exceptions import AzureError, HttpResponseError
-
-    try:
-        return await request()
-    except HttpResponseError as error:
-        if error.status_code == 404 and "TableNotFound" in str(error):
-            raise _TableMissing from error
-        if error.status_code in (404, 409, 412):
-            raise
-        if error.status_code == 403:
-            raise RefusedByAzure(DENIED) from error
-        raise CloudUnavailable(f"Azure Table Storage answered HTTP {error.status_code}; retry later.") from error
-    except AzureError as error:
-        raise CloudUnavailable(f"Azure Table Storage did not answer ({type(error).__name__}); retry later.") from error
-
-
-def _filter(partition: str, keys: dict[str, str], columns: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """A filter and its parameters: rows of a partition by key comparisons (if a key is given) and column values."""
-    wanted = {comparison: key for comparison, key in keys.items() if key}
-    conditions = ["PartitionKey eq @partition"]
-    conditions += [f"RowKey {comparison} @{comparison}" for comparison in wanted]
-    conditions += [f"{column} eq @{column}" for column in columns]
-    return " and ".join(conditions), {"partition": partition, **wanted, **columns}
+            return await send(request)
+        except TableMissing:
+            await send(lambda: self._service.create_table_if_not_exists(self._name))
+            return await send(request)
 
 
 def _row(entity: Any) -> Row:
     text = {name: value for name, value in entity.items() if isinstance(value, str)}
     columns = {name: value for name, value in text.items() if name not in ("PartitionKey", "RowKey", DOCUMENT)}
-    return Row(entity["RowKey"], text_in(DOCUMENT, text), entity.metadata["etag"], columns, _written_at(entity))
+    return Row(
+        entity["RowKey"],
+        text_in(DOCUMENT, text),
+        entity.metadata["etag"],
+        columns,
+        _written_at(entity),
+        entity.get("PartitionKey", ""),
+    )
 
 
 def _written_at(entity: Any) -> float:

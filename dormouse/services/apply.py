@@ -15,6 +15,7 @@ from dormouse.environments.operations import Alternative, EnvironmentRecord
 from dormouse.errors import Fault, InvalidSpec, ParentNotReady
 from dormouse.ids import ULID_LENGTH
 from dormouse.lifecycle import Verb
+from dormouse.resources.billing.recorded import Billed
 from dormouse.resources.naming import name_of
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Plan, changed_resources
@@ -29,7 +30,7 @@ from dormouse.services.changes.differences import (
     with_changes,
 )
 from dormouse.services.context import Context
-from dormouse.services.costs.pricing import Billed, billed_in_plan
+from dormouse.services.costs.pricing import billed_in_plan
 from dormouse.services.dependents import outputs_of_parents, parent_faults
 from dormouse.services.operations import operation_id_of
 from dormouse.services.recorded_plans import target_of, with_own_sizes

@@ -1,7 +1,7 @@
-"""Use cases of environments: apply, show, list, change power, hold, extend, locate the password."""
+"""Use cases of environments: apply, show, change power, hold, extend, locate the password."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from activities.resources.environments import has_power
@@ -30,8 +30,9 @@ from dormouse.services.context import Context
 from dormouse.services.costs.environment_costs import memories_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped, pool_sleeps
-from dormouse.services.locks import require_staying, running_operation, running_operations
+from dormouse.services.locks import require_staying, running_operation
 from dormouse.services.operations import Started, operation_of, start, under_way_already
+from dormouse.services.reconcile.findings import with_missing
 from dormouse.services.recorded_plans import resources_on_record
 from dormouse.services.views.environments import (
     EnvironmentView,
@@ -48,15 +49,6 @@ from orchestrators.environments.provision import provision_environment
 CANNOT_STOP = "{name} cannot be stopped ({reason}). Delete it, or let it run: idle shutdown leaves it alone, too."
 NO_USER = "{name} has no user {user!r} with a password; its users are: {users}."
 NO_PASSWORD = "{name} has no password: none of its resources has one."  # noqa: S105 - a sentence about one
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentPage:
-    """Some environments, where the next ones begin ("" at the end), and what cannot be shown."""
-
-    views: Sequence[EnvironmentView]
-    after: str
-    problems: Sequence[str]
 
 
 async def apply(
@@ -103,23 +95,7 @@ async def show(name: str, context: Context) -> EnvironmentView:
     operation = await running_operation(client, dependencies.records, name, dependencies.now())
     memory = (await memories_of([record], dependencies))[name]
     view = await environment_view_of(record, seen, operation, dependencies, memory)
-    return shown_to(context.caller, record, view)
-
-
-async def list_environments(limit: int, after: str, context: Context) -> EnvironmentPage:
-    """Some environments by name, from one query of Resource Graph, which may be some seconds old."""
-    client, dependencies = context.client, context.dependencies
-    known, following = await dependencies.records.environments(limit=limit, after=after)
-    records = list(known.readable.values())
-    seen = await dependencies.environments.observe_all(records)
-    locks = await running_operations(client, dependencies.records, dependencies.now())
-    memories = await memories_of(records, dependencies)
-    views = []
-    for record in records:
-        operation = locks.get(record.name, "")
-        view = await environment_view_of(record, seen.get(record.name), operation, dependencies, memories[record.name])
-        views.append(shown_to(context.caller, record, view))
-    return EnvironmentPage(views, following, [str(error) for error in known.unreadable.values()])
+    return shown_to(context.caller, record, await with_missing(view, dependencies))
 
 
 async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -> Started | EnvironmentView | PowerPreview:

@@ -57,11 +57,22 @@ async def being_deleted(client: DurableClient, records: Records, now: float) -> 
 
 async def free_stale_locks(client: DurableClient, records: Records, now: float) -> None:
     """Release the locks of operations that have ended; locks of running operations stay."""
-    for name, held in (await records.locks()).items():
-        if await _is_stale(client, held, now):
-            await _end(client, held, now)
-            await close_trail(records, held.operation)
-            await records.release_lock(name, held.operation)
+    for name, held in (await stale_locks(client, records, now)).items():
+        await release_stale_lock(client, records, name, held, now)
+
+
+async def stale_locks(client: DurableClient, records: Records, now: float) -> dict[str, Lock]:
+    """The locks whose operations have ended, are unknown to the task hub, or have outlived every operation, by name."""
+    held = await records.locks()
+    stale = await asyncio.gather(*(_is_stale(client, lock, now) for lock in held.values()))
+    return {name: lock for (name, lock), gone in zip(held.items(), stale, strict=True) if gone}
+
+
+async def release_stale_lock(client: DurableClient, records: Records, name: str, held: Lock, now: float) -> None:
+    """Release a stale lock: end what its operation left running, write down that it is lost, and delete the row."""
+    await _end(client, held, now)
+    await close_trail(records, held.operation)
+    await records.release_lock(name, held.operation)
 
 
 async def take_lock(client: DurableClient, records: Records, name: str, holder: str, now: float) -> bool:

@@ -1,13 +1,10 @@
-"""Use cases of operations that were started before: show, list, cancel."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""Use cases of operations that were started before: show, cancel."""
 
 from dormouse.access.roles import require_admin, require_own
 from dormouse.environments.operations import Cancellation, OperationRecord
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CommandNotPossible, OperationFailed, OperationNotFound, SweepNotFound, UnreadableRecord
-from dormouse.records.environments import UnreadableOperation
+from dormouse.records.operation_rows import UnreadableOperation
 from dormouse.services import environments
 from dormouse.services.cancellation import cancel, end_by_force, end_sweep
 from dormouse.services.context import Context
@@ -23,14 +20,6 @@ from dormouse.services.views.operations import (
     running_operation_view,
     unreadable_operation_view,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class OperationPage:
-    """Some operations, newest first, and where the next ones begin ("" at the end)."""
-
-    views: Sequence[OperationView]
-    after: str
 
 
 async def show(identifier: str, context: Context) -> OperationView:
@@ -66,18 +55,6 @@ async def result_of(identifier: str, context: Context) -> Started | EnvironmentV
     if view.environment and await context.dependencies.records.environment(view.environment) is not None:
         return await environments.show(view.environment, context)
     return view
-
-
-async def list_operations(
-    limit: int, after: str, context: Context, *, environment: str = "", since: float = 0.0
-) -> OperationPage:
-    """Some operations, newest first, of one environment (or all) that were accepted since a moment (seconds since 1970)."""
-    dependencies = context.dependencies
-    records, following = await dependencies.records.operations(
-        limit=limit, after=after, environment=environment, since=since
-    )
-    views = [await redacted_for(context.caller, recorded_operation(record), dependencies) for record in records]
-    return OperationPage(views, following)
 
 
 async def cancel_operation(identifier: str, context: Context, *, force: bool, dry_run: bool) -> Started | CancelPreview:

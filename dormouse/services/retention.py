@@ -60,6 +60,16 @@ async def forget_old_power_history(dependencies: Dependencies) -> None:
             return
 
 
+async def forget_old_prices(dependencies: Dependencies) -> None:
+    """Delete the prices that were replaced more than `TRAIL_KEPT_DAYS` ago; raises CloudUnavailable."""
+    await dependencies.price_records.forget_superseded(dependencies.now() - dependencies.settings.trail_kept_days * DAY)
+
+
+async def forget_former_environments(dependencies: Dependencies) -> None:
+    """Delete what is known of environments that ended more than `TRAIL_KEPT_DAYS` ago; raises CloudUnavailable."""
+    await dependencies.reconciled.forget_former_before(dependencies.now() - dependencies.settings.trail_kept_days * DAY)
+
+
 async def forget_missing_machines(dependencies: Dependencies) -> None:
     """Delete the rows of machines that no sweep has seen and that have said nothing for `MACHINES_KEPT_DAYS`.
 
@@ -100,7 +110,13 @@ async def _seen(head: ReportHead, dependencies: Dependencies) -> set[str]:
 async def retain(client: DurableClient, dependencies: Dependencies) -> None:
     """Delete everything that has been kept for long enough; what cannot be deleted now is deleted an hour later."""
     await purge_histories(client, dependencies)
-    for forget in (forget_old_trails, forget_old_power_history, forget_missing_machines):
+    for forget in (
+        forget_old_trails,
+        forget_old_power_history,
+        forget_old_prices,
+        forget_missing_machines,
+        forget_former_environments,
+    ):
         try:
             await forget(dependencies)
         except ControlPlaneError as error:

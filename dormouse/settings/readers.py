@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from dormouse.access.signatures import teams_signature
 from dormouse.text.durations import minutes_in
 
+HEARTBEAT_SECONDS = ("60", "100", "150", "300")
 E = TypeVar("E", bound=StrEnum)
 VAULT_ID = re.compile(
     r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.KeyVault/vaults/[A-Za-z0-9-]{3,24}",
@@ -56,6 +57,13 @@ def number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def read_heartbeat_seconds(text: str) -> int:
+    """Seconds between heartbeats; they divide the time between two sweeps, so that there is one before each."""
+    if text not in HEARTBEAT_SECONDS:
+        raise ValueError(f"{text!r} is not one of {', '.join(HEARTBEAT_SECONDS)}")
+    return int(text)
 
 
 def read_positive(text: str) -> float:

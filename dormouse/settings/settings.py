@@ -10,10 +10,14 @@ from urllib.parse import urlsplit
 from dormouse.access.roles import ChatPerson, Role, read_chat_users
 from dormouse.chatops.parser import read_defaults
 from dormouse.clock import Clock
+from dormouse.costs.budgets import OwnerBudget, read_budgets
+from dormouse.idle.outside.services import ActivityService
 from dormouse.idle.policy import IdlePolicy, read_policy
 from dormouse.idle.responsibility import Unassigned
+from dormouse.reconcile.findings import Policy
 from dormouse.resources.compute.machines import read_scopes
 from dormouse.resources.naming import DEFAULT_DEPLOYMENT, read_deployment
+from dormouse.settings.activity_services import read_activity_services
 from dormouse.settings.fields import SettingsError, collection, read_fields, required, secret, setting
 from dormouse.settings.readers import (
     HttpAuth,
@@ -25,6 +29,7 @@ from dormouse.settings.readers import (
     read_dates,
     read_duration,
     read_guid,
+    read_heartbeat_seconds,
     read_hosts,
     read_origin,
     read_positive,
@@ -37,7 +42,7 @@ REAL_AZURE = "https://management.azure.com"
 VAULT_ID = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/my-vault"
 GUID, DAYS = "00000000-0000-0000-0000-000000000000", number(2, 36_500)
 # The secrets of which two may be valid while one replaces the other, each as NAME and NAME_PREVIOUS.
-REPLACEABLE = ("slack_signing_secret", "teams_webhook_secret", "chatops_secret")
+REPLACEABLE = ("slack_signing_secret", "teams_webhook_secret", "chatops_secret", "activity_report_secret")
 # Hosts of these services' webhooks; Power Automate has moved its workflows from the first to the second.
 # https://learn.microsoft.com/power-automate/when-http-request-received-trigger
 WEBHOOK_HOSTS = {
@@ -65,20 +70,30 @@ class Settings:
     entra_authority_url: str = setting(read_base_url, "https://login.microsoftonline.com")
     entra_tenant_id: str = setting(read_guid, "", example=GUID)
     entra_audience: str = setting(str, "api://dormouse")
+    entra_dashboard_client_id: str = setting(read_guid, "", example=GUID)
     http_auth: HttpAuth = setting(choice(HttpAuth), HttpAuth.FUNCTION_KEY)
     function_key_role: Role = setting(choice(Role), Role.OPERATOR)
     rate_limit: int = setting(number(1, 100_000), 300, example="300")
     history_kept_days: int = setting(DAYS, 30, example="30")
     machines_kept_days: int = setting(DAYS, 30, example="30")
     trail_kept_days: int = setting(DAYS, 400, example="400")
+    receipts_kept_days: int = setting(number(1, 36_500), 1, example="1")
     rotate_passwords_after_days: int = setting(number(0, 3650), 0, example="90 (0: never)")
     heartbeat_audience: str = setting(str, "api://dormouse")
+    heartbeat_seconds: int = setting(read_heartbeat_seconds, 300, example="300")
     control_plane_url: str = setting(read_control_plane_url, "", example="https://my-dormouse.azurewebsites.net/api")
     idle_policy: IdlePolicy = collection(read_policy, IdlePolicy)
     idle_scopes: tuple[str, ...] = setting(read_scopes, ())
+    reconcile: Policy = setting(choice(Policy), Policy.REPORT)
     unassigned_machines: Unassigned = setting(choice(Unassigned), Unassigned.ALONE)
     holidays: frozenset[date] = setting(read_dates, frozenset(), example="2026-12-25, 2027-01-01")
+    budgets: Mapping[str, OwnerBudget] = collection(read_budgets, dict, example="alice@contoso.com=500, ben=200:stop")
     longest_hold: timedelta = setting(read_duration, timedelta(days=7))
+    activity_url: tuple[ActivityService, ...] = setting(read_activity_services, (), example="https://busy.example.com/gpus")
+    activity_url_secret: str = secret()
+    activity_report_secret: str = secret()
+    activity_report_secret_previous: str = secret()
+    longest_activity: timedelta = setting(read_duration, timedelta(days=1))
     notify_webhook_url: str = secret(read_webhook_url, example="https://hooks.example.com/dormouse")
     notify_webhook_secret: str = secret()
     notify_slack_url: str = secret(read_webhook_url, example="https://hooks.slack.com/services/T000/B000/secret")
@@ -107,6 +122,11 @@ class Settings:
     def longest_hold_minutes(self) -> int:
         """The longest hold, in minutes."""
         return self.longest_hold // timedelta(minutes=1)
+
+    @property
+    def activity_report_secrets(self) -> tuple[str, ...]:
+        """The secrets that reporters may sign activity reports with; during a change there are two."""
+        return tuple(filter(None, (self.activity_report_secret, self.activity_report_secret_previous)))
 
     @property
     def notify_urls(self) -> dict[str, str]:
@@ -170,6 +190,8 @@ def _conflicts(values: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]
         for name in REPLACEABLE
         if texts[f"{name}_previous"] and not texts[name]
     ]
+    if any(service.url for service in values.get("activity_url", ())) and not texts["activity_url_secret"]:
+        complaints.append("ACTIVITY_URL_SECRET: is not set, and ACTIVITY_URL requires it: questions are signed with it")
     if texts["notify_hosts"] and "notify_hosts" not in values:
         return complaints
     named = values.get("notify_hosts", frozenset())

@@ -14,6 +14,7 @@ param deploymentId string
 param instanceMemory int
 param maximumInstances int
 param settings object
+param dashboardClientId string
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
   name: identityName
@@ -102,6 +103,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
       KEY_VAULT_ID: vault.id
       RECORDS_TABLES_URL: storage.properties.primaryEndpoints.table
     },
+    empty(dashboardClientId) ? {} : { ENTRA_DASHBOARD_CLIENT_ID: dashboardClientId },
     empty(schedulerEndpoint) ? {} : {
       DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${schedulerEndpoint};TaskHub=dormouse;Authentication=ManagedIdentity;ClientID=${identity.properties.clientId}'
     },

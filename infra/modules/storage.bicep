@@ -8,7 +8,7 @@ param workspaceId string
 param open bool
 
 var roles = loadJsonContent('../built-in-roles.json')
-var tables = ['environments', 'operations', 'locks', 'machines', 'heartbeats', 'reports', 'receipts', 'power', 'prices']
+var tables = ['environments', 'operations', 'locks', 'machines', 'heartbeats', 'reports', 'receipts', 'power', 'prices', 'reconcile']
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   name: name

@@ -5,6 +5,7 @@ token buckets, messages, faults), and the simulated time. A restored simulation 
 """
 
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -32,6 +33,11 @@ class Checkpoints:
         then, state = self.taken[number]
         world.restore(pickle.loads(state), then)  # noqa: S301 - our own, and it has never left this process
 
+    def resume(self, world: World, number: int) -> None:
+        """Let simulated time go on from that of a checkpoint; raises IndexError."""
+        then, _ = self.taken[number]
+        world.set_clock(then)
+
 
 OF_EACH: WeakKeyDictionary[World, Checkpoints] = WeakKeyDictionary()
 
@@ -42,11 +48,32 @@ def _take(world: World, _: Request) -> Answer:
 
 
 def _restore(world: World, request: Request) -> Answer:
+    return _back_to(world, request, Checkpoints.restore)
+
+
+def _resume(world: World, request: Request) -> Answer:
+    return _back_to(world, request, Checkpoints.resume)
+
+
+def _change_speed(world: World, request: Request) -> Answer:
     try:
-        OF_EACH.setdefault(world, Checkpoints()).restore(world, int(request.json()["id"]))
+        world.change_speed(float(request.json()["speed"]))
+    except ValueError as error:
+        raise Refused(400, "InvalidParameter", str(error)) from None
+    return Answer(200, {"origin": world.clock.origin})
+
+
+def _back_to(world: World, request: Request, how: Callable[[Checkpoints, World, int], None]) -> Answer:
+    try:
+        how(OF_EACH.setdefault(world, Checkpoints()), world, int(request.json()["id"]))
     except IndexError:
         raise Refused(404, "NotFound", "There is no such checkpoint.") from None
     return Answer(200, {"origin": world.clock.origin})
 
 
-HANDLERS = {("POST", "checkpoints"): _take, ("POST", "checkpoints/restore"): _restore}
+HANDLERS = {
+    ("POST", "checkpoints"): _take,
+    ("POST", "checkpoints/restore"): _restore,
+    ("POST", "checkpoints/resume"): _resume,
+    ("PUT", "speed"): _change_speed,
+}

@@ -50,6 +50,9 @@ POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: a user on 
 POST   /machines/agent         {"id", "agent"}: start the agent (true), or kill it (false)
 POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity
 POST   /people/token           {"name", "roles"?, "audience"?, "expires_in"?, "claims"?}: a token of a user, and the object ID
+PUT    /people                 {"name", "roles"?}: an account that can sign in with a browser, with app roles; returns the object ID
+POST   /people/revoke          {"name"}: its sessions end, as `revokeSignInSessions` of Microsoft Graph ends them
+PUT    /applications           {"id", "redirects": {URI: "spa" or "web"}, "audience"?}: an app registration that users sign in to
 POST   /service-principals     {"name"}: a service principal with a new secret, as `az ad sp create-for-rbac` shows it
 PUT    /identity/roles         {"roles"}: the app roles of the managed identity, from the next token on
 GET    /agents                 how many agents have unreported minutes
@@ -60,6 +63,8 @@ DELETE /buckets                reset the levels and counts
 PUT    /metrics/lag            {"minutes"}: how late the newest data points of Azure Monitor are
 POST   /checkpoints            save the complete state; returns its number
 POST   /checkpoints/restore    {"id"}: restore a saved state, including simulated time; not at real speed
+POST   /checkpoints/resume     {"id"}: after a restore, let simulated time go on from there once more: what was prepared took none
+PUT    /speed                  {"speed"}: so many simulated seconds pass in a real one from now on; the host must be told, too
 PUT    /durations              {"share"}: from now on every operation takes as long as this share of the recorded ones did at most
 DELETE /durations              durations are drawn again
 PUT    /network-cards          {"created"}: how new ones are created: "at once", "polled" (ready, with an operation) or "slowly"
@@ -69,6 +74,10 @@ POST   /ml/runs                {"compute", "name"?, "nodes"?, "seconds"?, "ago"?
 POST   /ml/runs/end            {"id", "status"?}: it ends now, cancelled or with another status
 PUT    /images                 {"image", "exists": false}: a registry outside Azure has no such image
 PUT    /peers                  {"address", "answer"}: what containers read from an address (host:port); null: nothing answers there
+PUT    /activity               {"id", "state"?, "busy_until"?, "reason"?}: what https://activity.localhost says of a machine from now on; without a
+                               state, it leaves the machine out. {"text", "status"?, "location"?}: its whole answer, "ID" being that of the question
+DELETE /activity               it answers every question in full again, says of every machine that it is not busy, and forgets the questions
+GET    /activity               the machines of each question that it was asked, in no particular order
 PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 
@@ -80,6 +89,7 @@ from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
 from local.azure.providers.compute import annotations, spot
 from local.azure.providers.ml import runs
+from local.azure.services import activity
 from local.azure.services.tables import rows
 from local.azure.vms import control, estate_loader
 from local.azure.vms.control import machine_of
@@ -214,4 +224,5 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     **checkpoints.HANDLERS,
     ("PUT", "signals"): _signals,
     **runs.HANDLERS,
+    **activity.HANDLERS,
 }

@@ -24,6 +24,7 @@ from local.azure.providers import vaults
 from local.azure.providers.containers import credentials, long_running
 from local.azure.providers.containers.errors import bare
 from local.azure.services import (
+    activity,
     arm,
     cloud_metadata,
     key_vault,
@@ -32,6 +33,7 @@ from local.azure.services import (
     prices,
     registry_contents,
     service_principals,
+    sign_in,
     webhooks,
 )
 from local.azure.services.blobs import service as blobs
@@ -49,16 +51,18 @@ HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
     "login.localhost",
     "simulation.localhost",
 )
+ACTIVITY = activity.HOST
 DIRECTORY = "graph.localhost"  # Microsoft Graph, which is not simulated: clients of it get a 501
 DEVOPS = "devops.localhost"
 CLUSTERS = credentials.HOST  # the API servers of all clusters, each below a path of its own
-NAMES = (CLUSTERS, DIRECTORY, DEVOPS, MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
+NAMES = (CLUSTERS, DIRECTORY, DEVOPS, MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, ACTIVITY, PRICES, IDENTITY, LOGIN, SIMULATION)
 SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     MANAGEMENT: arm.answer,
     VAULT: key_vault.answer,
     TABLES: tables.answer,
     BLOBS: blobs.answer,
     HOOKS: webhooks.answer,
+    ACTIVITY: activity.answer,
     DEVOPS: pipelines.answer,
     SIMULATION: control.answer,
     CLUSTERS: kubernetes.answer,
@@ -68,7 +72,7 @@ PAUSE_OF_WATCHES = 0.2  # of real time: nothing is sent in between
 LARGEST_REQUEST = 16 * 2**20
 METRICS = "metrics.localhost"  # each region has a host name below it
 REGISTRIES = "registry.localhost"  # and each registry
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, DEVOPS, REGISTRIES, CLUSTERS)
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, ACTIVITY, DEVOPS, REGISTRIES, CLUSTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ class SimulatedAzure:
             return managed_identity(
                 self._issuer, self._place.identity_secret, header, resource, roles, self.world.clock.speed
             )
-        login = service_principals.answer(self.world, request) if name == LOGIN else None
+        login = _login(self.world, request) if name == LOGIN else None
         if login is not None:
             return login
         if name == LOGIN and request.path == f"/{TENANT}/discovery/v2.0/keys":
@@ -208,6 +212,10 @@ class SimulatedAzure:
         if name == LOGIN and request.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":
             return self._issuer.configuration()
         raise not_simulated(f"{request.method} https://{name}{request.path}")
+
+
+def _login(world: World, request: Request) -> Answer | None:
+    return sign_in.answer(world, request) or service_principals.answer(world, request)
 
 
 def _service_of(name: str) -> str:

@@ -103,9 +103,9 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     if refused:
         words = " ".join(["Nothing was deleted.", *(refusal.explained() for refusal in refused)])
         return CompletionDetails(Outcome(OutcomeStatus.REFUSED, words, tuple(refused)))
-    refusals = yield from _remove(context, ours, found, tracker)
+    refusals = yield from remove(context, ours, found, tracker)
     tracker.begin("verify", needs=[report.name for report in tracker.reports])
-    left = yield from _wait_until_deleted(context, request, ours)
+    left = yield from wait_until_deleted(context, request.environment, ours)
     leftovers = (*left.found, *left.unknown, *unknown)
     unverified = "" if leftovers else (yield from _hidden(context, ours, left))
     tracker.end("verify", REFUSED if leftovers or unverified else DONE)
@@ -155,7 +155,7 @@ def _snapshots_kept(request: DeleteRequest) -> str:
     return f"Kept, and billed until you delete them: {', '.join(kept)}." if kept else ""
 
 
-def _remove(
+def remove(
     context: Context, ours: OwnedResources, found: Leftovers, tracker: ProgressTracker
 ) -> Orchestration[list[Refusal]]:
     """Delete dependents before what they need; a resource group goes as a whole if nothing else is in it."""
@@ -212,9 +212,10 @@ def purge_until_gone(context: Context, request: DeleteRequest, deleted: Sequence
     return (Refusal(RefusalReason.FAILED_LATE, f"Azure did not confirm that {left} was purged.", step=PURGE),)
 
 
-def _wait_until_deleted(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:
+def wait_until_deleted(context: Context, environment: str, ours: OwnedResources) -> Orchestration[Leftovers]:
+    """Wait until Azure shows none of these resources, for two minutes at most; returns what it still shows."""
     for _ in range(LOOKS):
-        leftovers = yield from find_leftovers(context, request.environment, ours)
+        leftovers = yield from find_leftovers(context, environment, ours)
         if not leftovers.found:
             break
         yield from sleep(context, BETWEEN_LOOKS)

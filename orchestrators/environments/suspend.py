@@ -23,10 +23,10 @@ def suspend_all(
     context: Context,
     resources: Sequence[Resource],
     tracker: ProgressTracker | None = None,
-    within: timedelta = LONGEST_SUSPENSION,
+    within: timedelta | None = None,
 ) -> Orchestration[dict[str, Refusal]]:
-    """Suspend resources in parallel, within a limit of time; returns the refusals by name."""
-    return (yield from _tell(context, resources, "suspend", tracker, within))
+    """Suspend resources in parallel, within a limit of time (five minutes by default); returns the refusals by name."""
+    return (yield from _tell(context, resources, "suspend", tracker, within or LONGEST_SUSPENSION))
 
 
 def resume_all(

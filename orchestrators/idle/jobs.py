@@ -67,7 +67,8 @@ def closing_notice(closing: SweepClosing) -> Notification:
     plan, outcome = closing.planned, closing.outcome
     good = outcome.status is OutcomeStatus.SUCCEEDED
     event = ENDED_WELL[plan.action] if good else f"{plan.verb} not confirmed"
-    return Notification(event, plan.machine.id, plan.machine.name, outcome.reason, closing.ended_at)
+    asleep = plan.machine.environment if event == "stopped" else ""
+    return Notification(event, plan.machine.id, plan.machine.name, outcome.reason, closing.ended_at, asleep)
 
 
 def now_of(context: Context) -> float:

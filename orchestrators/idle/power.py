@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import azure.durable_functions as df
 
-from activities.idle.execute import begin_claims, confirm_states
+from activities.idle.confirm import confirm_states
+from activities.idle.execute import begin_claims
 from activities.machines import read_machine
 from activities.notifications import warn_machine
 from activities.operations import poll_operation

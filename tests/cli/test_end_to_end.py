@@ -68,10 +68,18 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
 
     trail = logged_in("operations", "-e", name, "-n", "2").out.splitlines()
     assert [line.split()[3] for line in trail[1:]] == ["start", "resize"]
+    assert logged_in("stop", name, "--wait").code == 0
+    opened = logged_in("open", name, "--print")
+    assert (opened.code, [line.split()[0] for line in opened.out.splitlines()]) == (0, ["ssh", "mstsc"]), opened
+    assert "health: done" in opened.err
+    again = logged_in("open", name)
+    assert again.out.startswith(f"{name} is ready: it runs, and every health check has passed.\n"), again
+    assert json.loads(logged_in("open", name, "--json").out)["phase"] == "ready"
     assert logged_in("rm", name, "--yes", "--wait").out.startswith(f"delete {name}: succeeded.")
     assert azure.resources(name) == []
     assert logged_in("rm", name, "-y").out == f"{name} is already deleted; nothing was changed.\n"
     assert logged_in("show", name).code == 5
+    assert logged_in("open", name).code == 5
 
 
 def test_the_selftest_builds_stops_starts_and_deletes(logged_in: Command, azure: AzureSide) -> None:

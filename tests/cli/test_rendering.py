@@ -113,7 +113,7 @@ def test_an_environment_is_shown_without_what_is_null(dormouse: Command, server:
         "price      0.59 USD/h (billed)",
         "monthly    430.70 USD if it is left on",
         "spent      12.27 USD this month, for 20.8 h",
-        "saved      7.38 USD, asleep for 12.5 h",
+        "saved      7.38 USD this month, asleep for 12.5 h",
         "ssh        ssh azureuser@203.0.113.10",
         "https      203.0.113.10:443",
         "           self-signed",

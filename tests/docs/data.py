@@ -14,8 +14,10 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from dormouse.blueprints.catalog import BLUEPRINTS
 from dormouse.blueprints.specs import read_spec
+from dormouse.clock import parse_moment
 from dormouse.errors import InvalidSpec
 from dormouse.http.openapi.document import document
+from dormouse.idle.outside.answers import answers_in, question_of
 from dormouse_cli.errors import UsageError
 from dormouse_cli.spec_files import read_spec as read_spec_file
 from dormouse_cli.spec_values import json_values
@@ -44,8 +46,21 @@ def json_faults(text: str) -> Iterator[str]:
     elif "event" in content and content["event"] in events():
         unknown = set(content) - {"event"} - events()[content["event"]]
         yield from (f"the event {content['event']!r} has no field {name}" for name in sorted(unknown))
+    elif {"id", "machines"} <= set(content):
+        yield from _activity_faults(content)
     elif not any(_fits(content, schema) for schema in _schemas()):
         yield "it is neither a spec, nor a request or response of the API, nor an event of the log"
+
+
+def _activity_faults(content: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a question to an activity service, or with its answer."""
+    machines = [one["machine"] if isinstance(one, dict) else one for one in content["machines"]]
+    if "version" in content:
+        expected = json.loads(question_of(content["id"], machines, parse_moment(content["at"])))
+        yield from [] if expected == content else [f"Dormouse would ask {expected}"]
+    else:
+        said = answers_in(json.dumps(content).encode(), content["id"], machines, "it", 0.0, 0.0)
+        yield from (one.unknown for one in said.values() if one.unknown)
 
 
 def yaml_faults(text: str) -> Iterator[str]:

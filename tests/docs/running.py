@@ -11,7 +11,8 @@ from tests.docs.checkout import Checkout
 from tests.docs.documents import Document
 from tests.docs.shell import ShellSyntaxError, Statement, statements_of
 
-RUN = ("dormouse", "curl", "dormouse-awake", "examples/say-in-slack.sh")
+EXAMPLES = ("examples/say-in-slack.sh", "examples/report-busy.sh", "examples/report_busy.py")
+RUN = ("dormouse", "curl", "dormouse-awake", *EXAMPLES)
 # Statements that are only parsed, by how they begin, each with the reason.
 NOT_RUN = {
     "dormouse login https://dormouse.example.net --entra": "needs Entra; tests/cli/test_login.py runs it",

@@ -24,7 +24,7 @@ DEFECTS = (
     "unknown block: no checker for the language 'cobol'",
     "a command in a block of text: $ dormouse ls",
     "No such option: --sideways",
-    "No such option: --limit",
+    "No such option: --colour",
     "the Makefile has no variable ESTATES",
     "examples/no-such-estate.yaml does not exist",
     "the API has no path environmental",
@@ -94,7 +94,7 @@ def test_nothing_of_the_documents_is_left_out() -> None:
         assert seen[kind] >= least, (kind, seen[kind])
     assert seen["code in sentences"] > 1_500
     assert len(commands()) > 800
-    assert len(events()) == 3
+    assert len(events()) == 5
 
 
 def test_every_page_is_linked_from_the_readme() -> None:

@@ -14,6 +14,8 @@ from local.host.durable.store import Store
 from local.host.timestamps import parse_timestamps_once
 from local.hostnames import resolve_localhost_names
 from local.sandbox import TIMERS, temporary_ground
+from orchestrators.durable import LONGEST_OPERATION
+from orchestrators.environments import suspend
 from tests.faults.harness import VERBS, Recording, Workbench, contents
 from tests.support import WORKSTATION, AzureSide
 
@@ -30,6 +32,9 @@ def open_workbench(home: Path) -> Iterator[Workbench]:
             patch.setenv(name, value)
         # In real time: at a higher speed a message from Slack would be too old within half a real second.
         patch.setenv("CLOCK_SPEED", "1")
+        # People wait five minutes for what a machine is told before its stop, and after its start. That is less than half a
+        # real second here, in which a busy computer makes no request: it may be told as late as everything else.
+        patch.setattr(suspend, "LONGEST_SUSPENSION", LONGEST_OPERATION)
         # A sweep's activities do not belong to the command, and would shift the place of the crash.
         for name in TIMERS:
             patch.setenv(f"AzureWebJobs.{name}.Disabled", "true")

@@ -14,7 +14,8 @@ from tests.fleet import caught_up, lines_of_the_report, sweep_ended, warm_up
 from tests.hazards.corpus import Hazard
 from tests.support import SUBSCRIPTION, until
 
-TOO_LATE = ("the next sweep evaluates the machine again", "its agent reported no data for 1 of")
+LACKS_A_MINUTE = ("its agent reported no data for 1 of", "its agent has reported nothing about the last")
+TOO_LATE = ("the next sweep evaluates the machine again", *LACKS_A_MINUTE)
 Name = tuple[str, str]  # the hazard, and the short name of the machine
 
 
@@ -69,7 +70,9 @@ class Fleet:
 
     def lacks_a_minute(self, group: str) -> bool:
         """Whether the newest minute of an agent had not arrived when the last sweep judged its machine."""
-        return any(TOO_LATE[1] in line["reason"] for name, line in self.lines().items() if name[0] == group)
+        ours = [line for name, line in self.lines().items() if name[0] == group]
+        said = [f"{line['reason']} {line['next_action_text'] or ''}" for line in ours]
+        return any(words in text for words in LACKS_A_MINUTE for text in said)
 
     def messages(self) -> list[dict[str, Any]]:
         """The notifications that were sent."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from local.azure.server import HOOKS, TABLES
+from dormouse.clock import HOUR, rfc3339
+from local.azure.server import ACTIVITY, HOOKS, TABLES
 from tests.fleet import caught_up
 from tests.hazards.corpus import QUIET, Hazard
 from tests.hazards.fleet import Fleet, Name, identifier_of
@@ -135,6 +136,12 @@ def _work(fleet: Fleet, hazard: Hazard) -> None:
 def _hold(fleet: Fleet, hazard: Hazard) -> None:
     body = {"machine": identifier_of(_names(hazard)[0]), "for": "1h", "reason": "a demo"}
     fleet.plane.post("/machines/hold", json=body).raise_for_status()
+
+
+def _report(fleet: Fleet, hazard: Hazard) -> None:
+    end = rfc3339(fleet.ground.clock.seconds() + HOUR)
+    report = {"machine": identifier_of(_names(hazard)[0]), "busy_until": end, "reason": "job 42"}
+    fleet.plane.post("/machines/activity", json={"reports": [report]}).raise_for_status()
 
 
 def _seen_as_billed_for_a_while(fleet: Fleet, hazard: Hazard) -> None:
@@ -302,6 +309,8 @@ SETTINGS: dict[str, Setting] = {
     "it is started between decision and action": _meanwhile(_start_by_hand, first=_seen_as_billed_for_a_while),
     "it is shut down between decision and action": _meanwhile(_shut_down),
     "it is held between decision and action": _meanwhile(_hold),
+    "it is reported busy between decision and action": _meanwhile(_report),
+    "the activity service is down": _failing(kind=ACTIVITY, status=503),
     "work begins between decision and action": _meanwhile(_work),
     "one machine is deleted between decision and action": _meanwhile(_delete),
     "webhooks refuse": webhooks_refuse,

@@ -30,7 +30,7 @@ def parameters() -> Any:
 def test_the_configuration_of_azd_is_sound() -> None:
     assert list(faults_of(azure_yaml())) == []
     assert list(faults_of_parameters(parameters(), read(INFRA / "main.bicep"))) == []
-    assert len(parameters()["parameters"]) == 4
+    assert len(parameters()["parameters"]) == 5
 
 
 def service(content: Any) -> Any:

@@ -11,7 +11,16 @@ import pytest
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import read_spec
 from dormouse.http.routes import ROUTES
-from dormouse.records import deduplication, environments, machines, power_history, prices
+from dormouse.records import (
+    deduplication,
+    environments,
+    machines,
+    operation_rows,
+    power_history,
+    prices,
+    reconcile,
+    report_pages,
+)
 from dormouse.resources.naming import table_prefix
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import KINDS
@@ -84,7 +93,7 @@ def app_settings() -> dict[str, Any]:
 
 def test_the_app_gets_settings_that_it_knows_and_none_that_flex_forbids() -> None:
     given = set(app_settings())
-    assert len(given) == 16
+    assert len(given) == 17
     assert given <= SETTINGS | OF_THE_HOST
     assert given >= OF_THE_HOST
     assert not given & FORBIDDEN
@@ -98,6 +107,7 @@ def test_the_app_starts_with_the_settings_as_azure_writes_them() -> None:
         "subscription().subscriptionId": guid,
         "tenant().tenantId": guid,
         "deploymentId": "pro",
+        "dashboardClientId": guid,
         "vault.properties.vaultUri": "https://dm-a.vault.azure.net/",
         "vault.id": VAULT,
         "storage.properties.primaryEndpoints.table": "https://dma.table.core.windows.net/",
@@ -110,9 +120,9 @@ def test_the_app_starts_with_the_settings_as_azure_writes_them() -> None:
 
 def test_every_table_of_the_records_is_created() -> None:
     tables = {
-        *(environments.ENVIRONMENTS, environments.OPERATIONS, environments.LOCKS),
-        *(machines.HEARTBEATS, machines.MACHINES, machines.REPORTS),
-        *(deduplication.RECEIPTS, power_history.POWER, prices.PRICES),
+        *(environments.ENVIRONMENTS, operation_rows.OPERATIONS, environments.LOCKS),
+        *(machines.HEARTBEATS, machines.MACHINES, report_pages.REPORTS),
+        *(deduplication.RECEIPTS, power_history.POWER, prices.PRICES, reconcile.TABLE),
     }
     file = read(INFRA / "modules" / "storage.bicep")
     assert set(file.of("variable")["tables"].value) == tables

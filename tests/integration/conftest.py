@@ -7,7 +7,7 @@ import pytest
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import FleetSide, side, warm_up
 
-SPEED = 120.0
+SPEED = 60.0
 
 
 @pytest.fixture(scope="session")

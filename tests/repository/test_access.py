@@ -1,6 +1,6 @@
 """The table of permissions in docs/access.md matches the routes."""
 
-from dormouse.access.roles import Caller, Channel, Permission, Role, require_own, require_permission
+from dormouse.access.roles import ON_OWN, Caller, Channel, Permission, Role, require_own, require_permission
 from dormouse.errors import NotAllowed
 from dormouse.http.route import Route
 from dormouse.http.routes import ROUTES
@@ -9,6 +9,7 @@ from tests.support import ROOT
 PROOFS = {
     "heartbeats": "the token of the machine's own identity",
     "chatops/teams": "the HMAC of Teams",
+    "machines/activity/signed": "the signature of a reporter",
     "X-Slack-Signature": "the signature of Slack",
     "X-Hub-Signature-256": "the signature of a script",
 }
@@ -41,7 +42,7 @@ def _may(route: Route, role: Role | None, owner: str) -> bool:
     caller = Caller("somebody", Channel.TOKEN, role, "mine")
     try:
         require_permission(caller, route.permission)
-        if route.permission is Permission.OWN:
+        if route.permission in ON_OWN:
             require_own(caller, owner)
     except NotAllowed:
         return False

@@ -10,7 +10,14 @@ from tests.support import ROOT
 
 # A package may import itself, `BASE`, and what its line names; a name with a dot is one module only.
 BASE = ("dormouse.errors", "dormouse.clock", "dormouse.ids", "dormouse.lifecycle", "dormouse.serialization", "dormouse.text")
-PURE = ("dormouse.resources", "dormouse.blueprints", "dormouse.environments", "dormouse.idle")
+PURE = (
+    "dormouse.resources",
+    "dormouse.blueprints",
+    "dormouse.environments",
+    "dormouse.idle",
+    "dormouse.costs",
+    "dormouse.reconcile",
+)
 TALK = (
     "dormouse.access",
     "dormouse.notifications",
@@ -25,6 +32,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "dormouse.blueprints": ("dormouse.resources", "dormouse.idle.policy", "dormouse.idle.schedules.schedule"),
     "dormouse.environments": ("dormouse.resources", "dormouse.blueprints"),
     "dormouse.idle": ("dormouse.resources", "dormouse.environments"),
+    "dormouse.costs": ("dormouse.resources", "dormouse.environments", "dormouse.idle"),
+    "dormouse.reconcile": ("dormouse.resources", "dormouse.environments"),
     "dormouse.access": (),
     "dormouse.guest": ("dormouse.resources", "dormouse.environments"),
     "dormouse.settings": (*PURE, "dormouse.access", "dormouse.chatops.parser", "dormouse.chatops.vocabulary"),

@@ -8,7 +8,7 @@ import pytest
 from tests.support import ROOT
 
 MOST_LINES, MOST_MODULES = 250, 22
-ROOMS = ("activities", "cli", "dormouse", "local", "orchestrators", "recovery", "release", "benchmarks")
+ROOMS = ("activities", "cli", "dormouse", "local", "orchestrators", "recovery", "release", "benchmarks", "examples")
 MODULES = sorted([ROOT / "function_app.py", *(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))])
 
 

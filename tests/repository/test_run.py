@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.run import ACCELERATED, MOST, run, to_repeat
+from tests.run import ACCELERATED, MOST_FILES, MOST_TESTS, run, to_repeat
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# One more than are repeated.
+OF_ONE_FILE = [f"tests/cli/test_a.py::a[{number}]" for number in range(MOST_TESTS + 1)]
+OF_MANY_FILES = [f"tests/cli/test_{number}.py::a" for number in range(MOST_FILES + 1)]
 TEST = """
 from pathlib import Path
 
@@ -28,7 +31,10 @@ def test_the_folders_exist() -> None:
         ([], []),
         (["tests/hazards/test_b.py::b", "tests/cli/test_a.py::a"], ["tests/cli/test_a.py::a", "tests/hazards/test_b.py::b"]),
         (["tests/cli/test_a.py::a", "tests/unit/test_b.py::b"], []),
-        ([f"tests/cli/test_a.py::a[{number}]" for number in range(MOST + 1)], []),
+        (OF_ONE_FILE[:MOST_TESTS], sorted(OF_ONE_FILE[:MOST_TESTS])),
+        (OF_ONE_FILE, []),
+        (OF_MANY_FILES[:MOST_FILES], OF_MANY_FILES[:MOST_FILES]),
+        (OF_MANY_FILES, []),
     ],
 )
 def test_all_failed_tests_are_repeated_or_none(failed: list[str], repeated: list[str]) -> None:

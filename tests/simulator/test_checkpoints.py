@@ -56,6 +56,17 @@ def test_time_continues_from_the_checkpoint_even_after_a_restart(store: Store) -
     assert then - 3600 < again.seconds() < then + 3600
 
 
+def test_time_can_go_on_from_the_checkpoint_once_more_without_a_change_of_state(store: Store) -> None:
+    world, checkpoints = of_a_resource(store)
+    then = world.seconds()
+    checkpoints.restore(world, 0)
+    world.faults.add({"path": "/elsewhere"})
+    world.set_clock(then + 86_400)
+    checkpoints.resume(world, 0)
+    assert then - 3600 < world.seconds() < then + 3600
+    assert [fault["path"] for fault in world.faults.listed()] == ["/somewhere", "/elsewhere"]
+
+
 def test_restoring_discards_index_entries_newer_than_the_checkpoint(store: Store) -> None:
     world, checkpoints = of_a_resource(store)
     _, version = world.indexed()

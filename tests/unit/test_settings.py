@@ -37,6 +37,7 @@ def test_settings_are_typed() -> None:
             "FUNCTION_KEY_ROLE": "viewer",
             "RATE_LIMIT": "20",
             "TRAIL_KEPT_DAYS": "50",
+            "RECEIPTS_KEPT_DAYS": "3",
             "ROTATE_PASSWORDS_AFTER_DAYS": "90",
             "NOTIFY_PRIVATE_HOSTS": "Hooks.Inside.example",
             "CHAT_USERS": "slack:U1=operator",
@@ -51,7 +52,7 @@ def test_settings_are_typed() -> None:
     assert (settings.longest_hold, settings.longest_hold_minutes) == (timedelta(days=2), 2880)
     assert (settings.http_auth, settings.function_key_role) == (HttpAuth.FUNCTION_KEY, Role.VIEWER)
     assert (settings.rate_limit, settings.history_kept_days, settings.trail_kept_days) == (20, 30, 50)
-    assert settings.rotate_passwords_after_days == 90
+    assert (settings.rotate_passwords_after_days, settings.receipts_kept_days) == (90, 3)
     assert settings.notify_private_hosts == {"hooks.inside.example"}
     assert settings.chat_users == {"slack:U1": ChatPerson(Role.OPERATOR)}
     assert settings.chat_defaults == {"region": "polandcentral"}

@@ -37,10 +37,13 @@ from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.cloud.sizes import Sizes
-from dormouse.records.deduplication import Receipts
+from dormouse.records.budgets import BudgetWarnings
+from dormouse.records.deduplication import RECEIPTS, Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
+from dormouse.records.prices import PriceRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.services.dependencies import Dependencies
 from dormouse.settings import Settings
 from local.host.http.requests import query_of
@@ -249,6 +252,9 @@ class HttpAnswer:
     def text(self) -> str:
         return self.content if isinstance(self.content, str) else json.dumps(self.content)
 
+    async def read(self) -> bytes:
+        return self.text().encode()
+
 
 def stopped_clock(now: float) -> Clock:
     """A clock that always shows the same time (seconds since 1970)."""
@@ -269,10 +275,13 @@ def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SET
         "sizes": Sizes(cloud),
         "machines": MachineRecords(tables),
         "power": PowerRecords(tables),
+        "price_records": PriceRecords(tables),
         "receipts": Receipts(tables),
+        "budget_warnings": BudgetWarnings(tables, RECEIPTS),
         "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id, clock),
         "passwords": PasswordInventory(cloud),
         "images": ImageInventory(cloud),
+        "reconciled": ReconcileRecords(tables),
         "settings": settings,
         "clock": clock,
         "rate_limit": RateLimit(settings.rate_limit),

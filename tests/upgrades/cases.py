@@ -21,6 +21,7 @@ from orchestrators.idle.fallback import start_with_other_size
 from orchestrators.idle.stages import stop_whole_environment
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
+from orchestrators.reconcile.reconcile import delete_orphans, reconcile
 from tests.fleet import CPU_SIZE, QUIET_OUTSIDE, machine
 from tests.integration.environments.test_build_agent import SPEC as BUILD_AGENT
 from tests.integration.environments.test_hibernation import ABLE
@@ -42,8 +43,8 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
 MACHINES = {
     "foundling": machine(idle=None, agent=False),
     "dismissed": machine(idle="off"),
-    "warned": machine(idle="window=5m, grace=0m, lead=2h"),
-    "held": machine(idle="window=5m, grace=0m, lead=2h"),
+    "warned": machine(idle="window=5m, grace=0m, lead=6h"),
+    "held": machine(idle="window=5m, grace=0m, lead=6h"),
     "quiet": machine(idle="window=5m, grace=0m, lead=0m", agent=False, size=CPU_SIZE, host=QUIET_OUTSIDE),
 }
 
@@ -255,7 +256,7 @@ CASES = (
 NEVER_HELD = (sweep_missing,)
 # Gaps: no run has these in flight or records them; only the rule for orchestrators protects them. A sweep starts the first
 # only if a schedule or a job wakes a machine whose size has no capacity, which no case brings about. The kept release has
-# neither the second nor a blueprint with two registries, and no runner cluster for the third: each gets a case when a
-# release that has them is kept.
-NEVER_RUN = (start_with_other_size, promote_image, stop_whole_environment)
+# neither the second nor a blueprint with two registries, no runner cluster for the third, and no reconciliation: each gets a
+# case when a release that has them is kept.
+NEVER_RUN = (start_with_other_size, promote_image, stop_whole_environment, reconcile, delete_orphans)
 NEVER_ASKED = (Verb.PROMOTE_IMAGE,)

@@ -74,12 +74,23 @@ class Scene:
     operations: dict[str, str] = field(default_factory=dict)
     replies: Callable[[int], list[str]] = field(default=lambda count: [])
 
-    def deploy(self, app: App) -> None:
-        """Kill the host, and start it with another app on the same state."""
+    def deploy(self, app: App, speed: float | None = None) -> None:
+        """Kill the host, and start it with another app on the same state; from then on at another speed, if one is given."""
         self.ground.host.kill()
+        if speed is not None:
+            self._change_speed(speed)
         command = self.ground.host.command
         command[command.index("--app") + 1] = str(app.folder)
         self.ground.host.start()
+
+    def _change_speed(self, speed: float) -> None:
+        clock = self.ground.clock
+        clock.speed = speed
+        clock.origin = self.azure.client.put("/speed", json={"speed": speed}).raise_for_status().json()["origin"]
+        with contextlib.closing(Store(self.ground.home / "host" / "host.sqlite")) as store:
+            store.change_clock(clock)
+        told = self.ground.app_environment
+        self.ground.host.environment |= {name: told[name] for name in ("CLOCK_ORIGIN", "CLOCK_SPEED")}
 
     def hold(self, **request: str) -> None:
         """Leave a request unanswered from now on, until the faults of the simulated Azure are cleared."""
@@ -96,10 +107,10 @@ class Scene:
         """The requests that are to be left unanswered, and have not arrived."""
         return [fault for fault in self.azure.faults() if not fault["spoilt"]]
 
-    def let_go(self, app: App) -> None:
+    def let_go(self, app: App, speed: float | None = None) -> None:
         """Answer every request again; the host is restarted, so that it repeats those without an answer."""
         self.azure.behave()
-        self.deploy(app)
+        self.deploy(app, speed)
 
     def instances(self, **query: str) -> list[dict[str, Any]]:
         """The instances that the management API of Durable Functions lists."""

@@ -8,7 +8,7 @@ from typing import Any
 from local.clock import timestamp
 from local.host.durable.rows import Instance
 from local.sandbox import temporary_ground
-from tests.fleet import FleetSide, caught_up
+from tests.fleet import FleetSide, caught_up, lines_of_the_report
 from tests.integration.chat.chats import Slack
 from tests.integration.environments.test_build_agent import Pipelines
 from tests.support import AzureSide, ControlPlane, until
@@ -16,8 +16,14 @@ from tests.upgrades.cases import CASES, ENVIRONMENTS, HELD_BESIDE, KEY, MACHINES
 from tests.upgrades.histories import History, histories_of
 from tests.upgrades.scene import App, Scene, kept, todays
 
-# Slack takes replies for 28 minutes, which are a real minute; a decision of a sweep holds for five, which are ten seconds.
-SPEED = 30.0
+# Everything that exists before is built, and comes to its end, at the first speed; Slack takes replies for 28 minutes, which
+# are a real minute then. What is in flight is slow, because the product has shorter limits that a busy computer must keep: a
+# decision of a sweep holds for five minutes, and a build agent has three of them to end its work.
+SPEED, SLOW = 30.0, 3.0
+# Of Azure's durations in the slow part: the tenth of them that is shortest.
+QUICK = {"share": 0.1}
+# The environments whose lease ends, and what a sweep does then.
+LEASED = {"leased": "delete", "agents": "stop"}
 # What must be as before: when the warned machine stops, and until when the held one is kept awake.
 SHOWN = {"warned": ("verdict", "next_action", "next_action_at", "next_action_text"), "held": ("verdict", "hold")}
 
@@ -60,16 +66,17 @@ def _prepare(scene: Scene) -> None:
             body = {"region": region, "name": quota, "limit": 10_000}
             scene.azure.client.put("/limits", json=body).raise_for_status()
     Pipelines(scene.azure)
-    accepted = {name: scene.plane.put(name, spec).json()["operation"] for name, spec in ENVIRONMENTS.items()}
+    # Before there are environments: a busy computer builds them so slowly that this sweep would find the first ones idle.
     scene.fleet.load(**MACHINES)
+    until(lambda: scene.fleet.sweep() and scene.fleet.notices("warned"), "it is not warned")
+    accepted = {name: scene.plane.put(name, spec).json()["operation"] for name, spec in ENVIRONMENTS.items()}
     for operation in accepted.values():
         ended = scene.plane.wait(operation)
         assert ended["outcome"] == "succeeded", ended
     assert scene.plane.follow(scene.plane.post("starting", "stop"))["outcome"] == "succeeded"
-    until(lambda: scene.fleet.sweep() and scene.fleet.notices("warned"), "it is not warned")
     held = {"machine": scene.fleet.id("held"), "for": "8h", "reason": "demo"}
     scene.plane.client.post("/machines/hold", json=held).raise_for_status()
-    for name, then in (("leased", "delete"), ("agents", "stop")):
+    for name, then in LEASED.items():
         scene.plane.client.post(f"/environments/{name}/extend", json={"for": "1m", "then": then}).raise_for_status()
 
 
@@ -77,8 +84,10 @@ def _begin(scene: Scene, story: Story) -> None:
     """Begin an operation of every kind that this release has, and bring it into its middle; then the host is killed."""
     story.offered = scene.orchestrators()
     cases = [case for case in CASES if {one.__name__ for one in case.runs} <= story.offered]
-    scene.fleet.sweep(dry_run=True)
+    until(lambda: _would_act(scene), lambda: f"the sweep would not act: {_said(scene)}")
     story.said["lines"] = _lines(scene)
+    scene.azure.client.put("/durations", json=QUICK).raise_for_status()
+    scene.deploy(story.older, SLOW)
     _sweep_until_held(scene)
     for case in cases:
         if case is SWEEP:
@@ -96,7 +105,7 @@ def _begin(scene: Scene, story: Story) -> None:
 
 
 def _sweep_until_held(scene: Scene) -> None:
-    """Sweep, alone, until a sweep is held in its middle: a busy computer can come too late to what one has decided."""
+    """Sweep, alone, until a sweep is held in its middle; one that finds data missing after the restart does not act."""
     for request in (SWEEP.held, HELD_BESIDE):
         scene.hold(**request)
     begun = [SWEEP.begin(scene)]
@@ -107,7 +116,25 @@ def _sweep_until_held(scene: Scene) -> None:
             begun.append(SWEEP.begin(scene))
         return not scene.missing()
 
-    until(is_held, "no sweep acts")
+    until(is_held, lambda: f"Azure has not received {scene.missing()}; {_said(scene)}")
+
+
+def _would_act(scene: Scene) -> bool:
+    """Whether a sweep would act on both environments whose lease has ended: not as long as their agents are late."""
+    scene.fleet.sweep(dry_run=True)
+    return {line["environment"]: line["next_action"] for line in _leased(scene)} == LEASED
+
+
+def _leased(scene: Scene) -> list[dict[str, Any]]:
+    return [line for line in lines_of_the_report(scene.plane.client) if line["environment"] in LEASED]
+
+
+def _said(scene: Scene) -> str:
+    """What the last sweep said of these environments, and what it did to them."""
+    lines = [(line["name"], line["verdict"], line["reason"], line["next_action_text"]) for line in _leased(scene)]
+    trails = [scene.plane.client.get("/operations", params={"environment": name}).json()["value"] for name in LEASED]
+    done = [(one["id"], one["outcome"], one["reason"]) for trail in trails for one in trail[:-1]]
+    return f"the last sweep said {lines}, and began {done}"
 
 
 def _replace(scene: Scene, story: Story) -> None:
@@ -120,7 +147,8 @@ def _replace(scene: Scene, story: Story) -> None:
     story.said["repeated"] = (again.json()["operation"], again.headers.get("idempotency-replayed"))
     story.said["locked"] = scene.plane.client.post("/environments/restarting/stop")
     scene.until_held()
-    scene.let_go(story.newer)
+    scene.azure.client.delete("/durations").raise_for_status()
+    scene.let_go(story.newer, SPEED)
     for case in CASES:
         if case.name in scene.operations:
             story.ended[case.name] = scene.plane.wait(scene.operations[case.name])

@@ -9,7 +9,26 @@ from dormouse_cli.client import ControlPlane, open_control_plane, path_of
 from dormouse_cli.entra import read_secret
 from dormouse_cli.errors import CommandError, Unsuccessful, UsageError
 from dormouse_cli.network.responses import Response
-from dormouse_cli.options import AsJson, Blueprint, DryRun, Every, File, Name, Region, Settings, Wait
+from dormouse_cli.options import (
+    AsJson,
+    Blueprint,
+    DryRun,
+    Every,
+    File,
+    InRegion,
+    Limit,
+    Name,
+    OfBlueprint,
+    Owner,
+    Region,
+    Search,
+    Settings,
+    Sort,
+    State,
+    Verdict,
+    Wait,
+    list_query,
+)
 from dormouse_cli.output import print_lines, print_note, sanitize, write_text
 from dormouse_cli.polling import handle_response
 from dormouse_cli.render.environments import print_connection, print_environment, print_environments, print_plan
@@ -58,10 +77,24 @@ def up(
             _print_how_to_connect(plane, name)
 
 
-def ls(*, as_json: AsJson = False) -> None:
-    """List environments."""
+def ls(
+    *,
+    owner: Owner = "",
+    blueprint: OfBlueprint = "",
+    region: InRegion = "",
+    state: State = "",
+    verdict: Verdict = "",
+    search: Search = "",
+    sort: Sort = "",
+    limit: Limit = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List environments: all of them, or those that the options name."""
+    query = list_query(
+        owner=owner, blueprint=blueprint, region=region, state=state, verdict=verdict, search=search, sort=sort
+    )
     with open_control_plane() as plane:
-        response = plane.get_all("/environments")
+        response = plane.get_all("/environments", query, limit=limit)
     if as_json:
         write_text(response.text)
     else:

@@ -8,7 +8,24 @@ from dormouse_cli.client import ControlPlane, open_control_plane, path_of
 from dormouse_cli.errors import NotFound
 from dormouse_cli.machine_ids import is_id, read_machine
 from dormouse_cli.network.responses import Response
-from dormouse_cli.options import AsJson, DryRun, Every, Machine, Target, Wait
+from dormouse_cli.options import (
+    AsJson,
+    DryRun,
+    Every,
+    InRegion,
+    Limit,
+    Machine,
+    OfBlueprint,
+    OfEnvironment,
+    Owner,
+    Search,
+    Sort,
+    State,
+    Target,
+    Verdict,
+    Wait,
+    list_query,
+)
 from dormouse_cli.output import write_text
 from dormouse_cli.polling import handle_response
 from dormouse_cli.render.machines import print_hold, print_idle_report, print_lease, print_machines
@@ -17,14 +34,35 @@ from dormouse_cli.shapes import HELD, LEASED, MACHINE, REPORT, page_of
 Duration = Annotated[
     str, typer.Argument(metavar="DURATION", help="A duration with its unit: 45m, 2h30m or 3d; 0 removes it.")
 ]
-Verdict = Annotated[str, typer.Option("--verdict", metavar="VERDICT", help="Only machines with this verdict: idle, busy, …")]
 RESOURCE_ID_PARTS = 8  # /subscriptions/{id}/resourceGroups/{group}/providers/{namespace}/{type}/{name}
 
 
-def machines(*, verdict: Verdict = "", as_json: AsJson = False) -> None:
-    """List the watched machines as the last sweep saw them."""
+def machines(
+    *,
+    verdict: Verdict = "",
+    state: State = "",
+    owner: Owner = "",
+    blueprint: OfBlueprint = "",
+    environment: OfEnvironment = "",
+    region: InRegion = "",
+    search: Search = "",
+    sort: Sort = "",
+    limit: Limit = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List the watched machines as the last sweep saw them: all of them, or those that the options name."""
+    query = list_query(
+        verdict=verdict,
+        state=state,
+        owner=owner,
+        blueprint=blueprint,
+        environment=environment,
+        region=region,
+        search=search,
+        sort=sort,
+    )
     with open_control_plane() as plane:
-        response = plane.get_all("/machines", {"verdict": verdict} if verdict else None)
+        response = plane.get_all("/machines", query, limit=limit)
     if as_json:
         write_text(response.text)
     else:
@@ -33,13 +71,17 @@ def machines(*, verdict: Verdict = "", as_json: AsJson = False) -> None:
 
 def idle(
     *,
-    csv: Annotated[bool, typer.Option("--csv", help="Print all machines as CSV.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the machines as CSV.")] = False,
+    verdict: Verdict = "",
+    owner: Owner = "",
+    search: Search = "",
+    sort: Sort = "",
     as_json: AsJson = False,
 ) -> None:
     """Show the idle report: verdicts, reasons, next actions and money saved."""
-    path = "/machines/idle-report"
+    path, query = "/machines/idle-report", list_query(verdict=verdict, owner=owner, search=search, sort=sort)
     with open_control_plane() as plane:
-        response = plane.get(path, format="csv") if csv and not as_json else plane.get_all(path)
+        response = plane.get(path, format="csv", **query) if csv and not as_json else plane.get_all(path, query)
     if as_json or csv:
         write_text(response.text)
     else:

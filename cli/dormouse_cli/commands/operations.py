@@ -7,7 +7,7 @@ import typer
 from dormouse_cli.client import ControlPlane, open_control_plane, path_of
 from dormouse_cli.errors import NotFound, ServerError, Unsuccessful
 from dormouse_cli.network.responses import UNEXPECTED_SHAPE
-from dormouse_cli.options import AsJson, Every, Wait
+from dormouse_cli.options import AsJson, Every, Limit, Search, Sort, Wait, list_query
 from dormouse_cli.output import sanitize, write_text
 from dormouse_cli.polling import handle_response, is_sweep, operation_path, print_accepted, wait_until_ended
 from dormouse_cli.render.operations import print_operation, print_operations
@@ -21,13 +21,28 @@ def operations(
     since: Annotated[
         str, typer.Option("--since", metavar="TIME", help="Only operations accepted after this time: 2026-05-01T12:00:00Z.")
     ] = "",
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", min=0, help="Only the newest N operations; 0 lists all.")
-    ] = 0,
+    verb: Annotated[str, typer.Option("--verb", metavar="VERB", help="Only operations that do this: start, stop, …")] = "",
+    outcome: Annotated[
+        str, typer.Option("--outcome", metavar="OUTCOME", help="Only operations that ended like this: failed, … or running.")
+    ] = "",
+    requested_by: Annotated[
+        str, typer.Option("--requested-by", metavar="WHO", help="Only operations that this user, key or timer requested.")
+    ] = "",
+    search: Search = "",
+    sort: Sort = "",
+    limit: Limit = 0,
     as_json: AsJson = False,
 ) -> None:
     """List operations, newest first, or show one with its steps."""
-    query = {key: value for key, value in (("environment", environment), ("since", since)) if value}
+    query = list_query(
+        environment=environment,
+        since=since,
+        verb=verb,
+        outcome=outcome,
+        requested_by=requested_by,
+        search=search,
+        sort=sort,
+    )
     with open_control_plane() as plane:
         path = path_of("operations", identifier) if identifier else "/operations"
         response = plane.get(path) if identifier else plane.get_all(path, query, limit=limit)

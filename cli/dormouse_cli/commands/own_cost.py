@@ -34,7 +34,11 @@ def cost_of_itself(
     backend: Annotated[Backend, typer.Option("--backend", help="Where orchestrations are kept.")] = Backend.STORAGE,
     heartbeat_seconds: Annotated[
         float, typer.Option("--heartbeat-seconds", min=1, max=3600, help="Seconds between them.")
-    ] = 60,
+    ] = 300,
+    quick: Annotated[
+        float,
+        typer.Option("--quick", min=0, max=100, help="Percent of machines that report every minute: a stop is near."),
+    ] = 5,
     operations: Annotated[float, typer.Option("--operations", min=0, help="Operations per machine and month.")] = 60,
     sweep_seconds: Annotated[float, typer.Option("--sweep-seconds", min=1, max=300, help="How long a sweep executes.")] = 10,
     http_always_ready: Annotated[
@@ -56,6 +60,7 @@ def cost_of_itself(
         int(memory.value),
         backend,
         heartbeat_seconds,
+        quick / 100,
         operations,
         sweep_seconds,
         http_always_ready=http_always_ready,

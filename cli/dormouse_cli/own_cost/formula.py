@@ -1,23 +1,31 @@
 """The formula: a month of 30 days of a control plane, part by part. docs/cost.md explains it."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dormouse_cli.own_cost.prices import Price
+from dormouse_cli.own_cost.slots import QUICK_EVERY, active_share_in_slots, active_share_spread
 
 MONTH = 30 * 86_400  # seconds
 SWEEP_EVERY = 300  # seconds
 SWEEPS = MONTH // SWEEP_EVERY
 HOURLY_TIMERS = 3 * MONTH // 3600  # receipts, retention, rotation
 MACHINES_A_PAGE, MACHINES_A_METRIC_CALL = 1_000, 50
-ACTIONS_AN_OPERATION = 15
+# What `make bench` counts (benchmarks/own_cost.py compares): of a sweep as a whole, and for each page of machines.
+ACTIONS_A_SWEEP, ACTIONS_A_PAGE = 9, 4
+EXECUTIONS_A_SWEEP, EXECUTIONS_A_PAGE = 10, 4
+TABLE_CALLS_A_PAGE = 20
 TABLE_CALLS_A_HEARTBEAT = 3  # read and replace what the agent has said, read the machine
+# Assumed: an operation runs some ten activities, each with the steps of its orchestration.
+ACTIONS_AN_OPERATION = 15
 # With Azure Storage as backend: four control queues and one of work items are read at least every ten seconds.
 QUEUES, POLL_EVERY = 5, 10
 STORAGE_CALLS_AN_ACTION = 6
-RECORD_KB, SWEEP_LOG_KB, OPERATION_LOG_KB, PLATFORM_LOG_GB = 1.5, 20.0, 30.0, 0.5
+RECORD_KB, LINE_KB, PLATFORM_LOG_GB = 1.5, 1.0, 0.5
+EXECUTION_KB = 2 * LINE_KB + RECORD_KB  # the host's lines about its start and its end, and the record of a request
+SAMPLED_A_SECOND = 1  # maxTelemetryItemsPerSecond in host.json
 VAULT_CALLS_AN_OPERATION = 2
 ENDPOINTS = 4  # blob, queue, table, vault
 
@@ -36,12 +44,15 @@ class Load:
     machines: int
     memory_mb: int = 2048
     backend: Backend = Backend.STORAGE
-    heartbeat_seconds: float = 60
+    heartbeat_seconds: float = 300
+    quick_share: float = 0.05
     operations_per_machine: float = 60
     sweep_seconds: float = 10
     http_always_ready: bool = False
     heartbeat_records: bool = False
     private_network: bool = False
+    in_slots: bool = True
+    sampled_a_second: float = SAMPLED_A_SECOND
 
     @property
     def gigabytes(self) -> float:
@@ -49,9 +60,19 @@ class Load:
         return self.memory_mb / 1024
 
     @property
+    def cores(self) -> float:
+        """The cores of an instance: https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#instance-sizes."""
+        return self.memory_mb / 2048
+
+    @property
     def heartbeats(self) -> float:
-        """Heartbeats in a month."""
-        return self.machines * MONTH / self.heartbeat_seconds
+        """Heartbeats in a month: of machines for which a minute counts, and of the others."""
+        return MONTH * (self.quick / QUICK_EVERY + (self.machines - self.quick) / self.heartbeat_seconds)
+
+    @property
+    def quick(self) -> float:
+        """Machines whose agents report every minute, because a warning or a stop is near."""
+        return self.machines * self.quick_share
 
     @property
     def operations(self) -> float:
@@ -59,9 +80,19 @@ class Load:
         return self.machines * self.operations_per_machine
 
     @property
+    def pages(self) -> int:
+        """Pages of machines in a sweep."""
+        return max(1, math.ceil(self.machines / MACHINES_A_PAGE))
+
+    @property
     def sweep_actions(self) -> int:
-        """Durable actions in a month of sweeps: six for a sweep and three for each page of machines."""
-        return SWEEPS * (6 + 3 * max(1, math.ceil(self.machines / MACHINES_A_PAGE)))
+        """Durable actions in a month of sweeps."""
+        return SWEEPS * (ACTIONS_A_SWEEP + ACTIONS_A_PAGE * self.pages)
+
+    @property
+    def sweep_executions(self) -> int:
+        """Executions of orchestrations and activities in a month of sweeps."""
+        return SWEEPS * (EXECUTIONS_A_SWEEP + EXECUTIONS_A_PAGE * self.pages)
 
     @property
     def actions(self) -> float:
@@ -70,8 +101,12 @@ class Load:
 
     @property
     def active_share(self) -> float:
-        """The share of time in which an instance handles a heartbeat: each keeps it active for at least a second."""
-        return 1 - math.exp(-self.machines / self.heartbeat_seconds)
+        """How many instances handle heartbeats, on average over the time."""
+        if not self.heartbeats:
+            return 0.0
+        if not self.in_slots:
+            return active_share_spread(self.heartbeats / MONTH, self.cores)
+        return active_share_in_slots(self.machines - self.quick, self.quick, self.heartbeat_seconds, self.cores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +137,17 @@ def monthly_cost(load: Load, prices: Mapping[str, Price]) -> list[Part]:
     ]
 
 
+def cost_of_heartbeats(load: Load, prices: Mapping[str, Price]) -> float:
+    """What a month would be cheaper by without any heartbeat, in USD: their executions, calls of tables and records."""
+    silent = replace(load, heartbeat_seconds=math.inf, quick_share=0.0)
+    return total(monthly_cost(load, prices)) - total(monthly_cost(silent, prices))
+
+
+def total(parts: Sequence[Part]) -> float:
+    """The sum of all parts in USD."""
+    return sum(part.amount for part in parts)
+
+
 def _beyond(quantity: float, free: float) -> float:
     return max(0.0, quantity - free)
 
@@ -121,7 +167,7 @@ def _always_ready(gigabytes: float, seconds: float, executions: float, usd: Mapp
 
 
 def _sweeps(load: Load, usd: Mapping[str, float]) -> float:
-    return _always_ready(load.gigabytes, SWEEPS * load.sweep_seconds, load.sweep_actions, usd)
+    return _always_ready(load.gigabytes, SWEEPS * load.sweep_seconds, load.sweep_executions, usd)
 
 
 def _operations(load: Load, usd: Mapping[str, float]) -> float:
@@ -147,9 +193,10 @@ def _said_of_heartbeats(load: Load) -> str:
 
 
 def log_gigabytes(load: Load) -> float:
-    """The logs of a month in GB."""
-    records = load.heartbeats * RECORD_KB if load.heartbeat_records else 0.0
-    return PLATFORM_LOG_GB + (SWEEPS * SWEEP_LOG_KB + load.operations * OPERATION_LOG_KB + records) / 1e6
+    """The logs of a month in GB; of the records of heartbeats, sampling leaves so many a second."""
+    records = load.heartbeats if load.heartbeat_records else min(load.heartbeats, load.sampled_a_second * MONTH)
+    executions = load.sweep_executions + load.operations * ACTIONS_AN_OPERATION
+    return PLATFORM_LOG_GB + (executions * EXECUTION_KB + records * RECORD_KB) / 1e6
 
 
 def _metrics(load: Load, usd: Mapping[str, float]) -> Part:
@@ -158,7 +205,7 @@ def _metrics(load: Load, usd: Mapping[str, float]) -> Part:
 
 
 def _storage(load: Load, usd: Mapping[str, float]) -> Part:
-    tables = load.heartbeats * TABLE_CALLS_A_HEARTBEAT + SWEEPS * load.machines
+    tables = load.heartbeats * TABLE_CALLS_A_HEARTBEAT + SWEEPS * load.pages * TABLE_CALLS_A_PAGE
     queues = 0.0
     if load.backend is Backend.STORAGE:
         queues = QUEUES * MONTH / POLL_EVERY + load.actions * STORAGE_CALLS_AN_ACTION

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from dormouse_cli.errors import UsageError
 
-FLEX = "https://learn.microsoft.com/azure/azure-functions/functions-consumption-costs (East US)"
+FLEX = "https://learn.microsoft.com/azure/azure-functions/functions-consumption-costs (East US, read in November 2026)"
+RETAIL = "https://prices.azure.com/api/retail/prices (West Europe, read in August 2026)"
 NOT_READ = "assumed: not read from a price list"
 
 
@@ -32,8 +33,8 @@ DEFAULTS: Mapping[str, Price] = {
         0.000004, "GB-s of an instance that is always ready", "assumed: from the ratio of prices in EUR"
     ),
     "ready_execution_gb_second": _assumed(0.000016, "GB-s of execution on it", "assumed: from the ratio of prices in EUR"),
-    "log_gb": _assumed(2.76, "GB of logs"),
-    "free_log_gb": _assumed(5, "GB of logs per month"),
+    "log_gb": Price(2.99, "GB of logs", RETAIL),
+    "free_log_gb": Price(5, "GB of logs per month", RETAIL),
     "thousand_metric_calls": _assumed(0.01, "thousand calls"),
     "million_queue_transactions": _assumed(0.40, "million transactions"),
     "million_table_transactions": _assumed(0.036, "million transactions"),
@@ -42,9 +43,9 @@ DEFAULTS: Mapping[str, Price] = {
     ),
     "alert_5_minutes": _assumed(1.50, "alert rule that is evaluated every 5 minutes, per month"),
     "alert_15_minutes": _assumed(0.50, "alert rule that is evaluated every 15 minutes, per month"),
-    "private_endpoint": _assumed(7.30, "private endpoint, per month"),
+    "private_endpoint": Price(7.30, "private endpoint, per month of 730 hours", RETAIL),
     "dns_zone": _assumed(0.50, "private DNS zone, per month"),
-    "ten_thousand_vault_calls": _assumed(0.03, "ten thousand calls"),
+    "ten_thousand_vault_calls": Price(0.03, "ten thousand calls", RETAIL),
 }
 
 

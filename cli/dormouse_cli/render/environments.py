@@ -143,6 +143,7 @@ def print_environment(environment: Fields) -> None:
             *_costs(environment.get("costs") or {}),
             *_states(environment),
             *_connection(environment),
+            ("open", environment.get("open_url")),
             ("verdict", environment.get("verdict")),
             ("schedule", environment.get("schedule")),
             ("hold", hold_text(environment.get("hold"))),
@@ -196,11 +197,12 @@ def _fees(row: Fields) -> list[tuple[str, str]]:
 def _costs(costs: Fields) -> list[tuple[str, str]]:
     """What it costs if it is left on, what was spent in this month, and what sleep has saved."""
     left_on, spent, saved = (money_text(costs, name) for name in ("per_month", "this_month", "saved"))
+    least, asleep = "at least " if costs.get("at_least") else "", costs.get("hours_asleep") or 0.0
     hours = f"{costs.get('hours_this_month') or 0:.1f} h"
     return [
         ("monthly", f"{left_on} if it is left on" if left_on else ""),
-        ("spent", f"{spent or 'unknown'} this month, for {hours}" if costs else ""),
-        ("saved", f"{saved}, asleep for {costs.get('hours_asleep') or 0:.1f} h" if saved else ""),
+        ("spent", f"{least}{spent or 'unknown'} this month, for {hours}" if costs else ""),
+        ("saved", f"{saved} this month, asleep for {asleep:.1f} h" if saved and asleep else ""),
     ]
 
 

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from dormouse_cli.output import print_lines, print_table
-from dormouse_cli.own_cost.formula import Load, Part
+from dormouse_cli.own_cost.formula import Load, Part, total
 from dormouse_cli.own_cost.prices import Price
 
-ASSUMED = "how long sweeps and operations execute, calls and log lines per sweep and operation (docs/cost.md)"
+ASSUMED = "how long sweeps execute, actions of an operation, sizes of log lines, machines near a stop (docs/cost.md)"
 
 
 def print_own_cost(load: Load, parts: Sequence[Part], prices: Mapping[str, Price]) -> None:
@@ -30,11 +30,6 @@ def own_cost_document(load: Load, parts: Sequence[Part], prices: Mapping[str, Pr
         "currency": "USD",
         "prices": {name: asdict(price) for name, price in prices.items()},
     }
-
-
-def total(parts: Sequence[Part]) -> float:
-    """The sum of all parts in USD."""
-    return sum(part.amount for part in parts)
 
 
 def _said_of(load: Load) -> str:

@@ -16,7 +16,7 @@ USAGE = f"""\
 dormouse-awake 2h "reason"   keep this machine running for 2 hours (durations: {EXAMPLE}; at most 7d)
 dormouse-awake off           remove your hold
 dormouse-awake               show the holds on this machine"""
-SILENCE_LIMIT = 300.0
+SILENCE_LIMIT = 660.0  # two of the longest intervals between heartbeats, and a minute
 
 
 def run_hold_command(words: Sequence[str], filesystem: FileSystem) -> tuple[int, str]:

@@ -88,10 +88,11 @@ class Sender:
         self._failures = 0
         self._state = State(answered=now(), hold=reply.hold)
         write_state(self._filesystem, self._state)
-        if reply.warning:
-            self._warnings.show(reply.warning)
+        shown_now = bool(reply.warning and self._warnings.show(reply.warning))
         if reply.confirmed and self._more:
             return self._intervals.tick
+        if shown_now:  # the lead counts from the report that a warning was shown
+            return self._intervals.minute / 6
         return min(LONGEST_PAUSE, max(self._intervals.minute / 6, reply.next_in_seconds))
 
     def _send_heartbeat(self) -> Reply:

@@ -33,8 +33,11 @@ class WarningWriter:
         self._unreported: list[str] = []
         self._problem = ""
 
-    def show(self, warning: StopWarning) -> None:
-        """Write a warning to the terminals that have not shown it; failed ones are retried with the next call."""
+    def show(self, warning: StopWarning) -> bool:
+        """Write a warning to the terminals that have not shown it; failed ones are retried with the next call.
+
+        Returns whether a first terminal has shown it now, which is to be reported.
+        """
         reached = self._reached.setdefault(warning.id, set())
         while len(self._reached) > MOST_WARNINGS:
             self._reached.popitem(last=False)
@@ -48,8 +51,10 @@ class WarningWriter:
         if not reached and problem != self._problem:
             log.warning("warning not shown: %s", plain(problem))
         self._problem = "" if reached else problem
-        if reached and not was_shown:
-            self._unreported.append(warning.id)
+        if not reached or was_shown:
+            return False
+        self._unreported.append(warning.id)
+        return True
 
     def unreported(self) -> list[str]:
         """Warnings shown since the last confirmed heartbeat, as many as fit in one heartbeat."""

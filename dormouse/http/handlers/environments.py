@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from dormouse.http.list_parameters import ENVIRONMENT_LIST, as_query, selection_of
 from dormouse.http.parameters import AFTER, DRY_RUN, LIMIT, PURGE, SNAPSHOT, USER
 from dormouse.http.requests import body_of, caller_address, model_of
 from dormouse.http.responses import answer, api_url_of, page, respond
@@ -14,6 +15,7 @@ from dormouse.services.changes.promotions import PromotionRequest, promote
 from dormouse.services.changes.resizing import ResizeRequest, resize
 from dormouse.services.context import Context
 from dormouse.services.deletion import delete
+from dormouse.services.lists import environments as environment_lists
 from dormouse.services.views.environments import EnvironmentList
 
 
@@ -30,10 +32,11 @@ async def get_environment(req: func.HttpRequest, context: Context) -> func.HttpR
 
 
 async def list_environments(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """All environments, from one query of Resource Graph; `fresh` is false, because they may be some seconds old."""
+    """Environments, from one query of Resource Graph; `fresh` is false, because they may be some seconds old."""
     limit = LIMIT.of(req)
-    found = await environments.list_environments(limit, AFTER.of(req), context)
-    return page(EnvironmentList, found.views, "/api/environments", found.after, {"limit": str(limit)}, found.problems)
+    found = await environment_lists.list_environments(limit, AFTER.of(req), context, selection_of(req, ENVIRONMENT_LIST))
+    query = {"limit": str(limit), **as_query(req, ENVIRONMENT_LIST)}
+    return page(EnvironmentList, found.views, "/api/environments", found.after, query, found.problems, total=found.total)
 
 
 async def start_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:

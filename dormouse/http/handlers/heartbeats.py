@@ -9,13 +9,13 @@ from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer
 from dormouse.idle.heartbeats.agent_record import merge_heartbeat
 from dormouse.idle.heartbeats.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.intervals import next_heartbeat
 from dormouse.idle.holds import longest_hold
 from dormouse.resources.compute.machines import key_of
 from dormouse.services.context import Context
 from dormouse.services.views.heartbeats import HeartbeatAnswer, HeartbeatHold, WarningView
 
 LARGEST = 256 * 1024
-EVERY = 60  # seconds
 # The token of a machine's own (system-assigned) identity names the machine.
 MACHINE_CLAIM = "xms_mirid"
 
@@ -35,7 +35,8 @@ async def receive_heartbeat(req: func.HttpRequest, context: Context) -> func.Htt
     hold = longest_hold(memory.hold if memory else None, record.holds, name, now, settings.longest_hold_minutes)
     warning = WarningView(warned.id, warned.text, max(warned.stop_at - now, 0.0)) if warned else None
     held = HeartbeatHold(hold.by, hold.reason, hold.until - now) if hold else None
-    return answer(HeartbeatAnswer(EVERY, confirmed=True, warning=warning, hold=held))
+    following = next_heartbeat(key, record, memory, now, settings.heartbeat_seconds, dependencies.slots)
+    return answer(HeartbeatAnswer(following, confirmed=True, warning=warning, hold=held))
 
 
 def _own_machine(beat: Heartbeat, claims: dict[str, Any]) -> str:

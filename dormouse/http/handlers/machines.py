@@ -8,7 +8,9 @@ from typing import Annotated
 import azure.functions as func
 from pydantic import AfterValidator, ConfigDict, Field
 
-from dormouse.http.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
+from dormouse.errors import InvalidRequest
+from dormouse.http.list_parameters import MACHINE_LIST, as_query, selection_of
+from dormouse.http.parameters import AFTER, DRY_RUN, FORMAT, LIMIT
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer, following, page
 from dormouse.idle.holds import HoldRequest, LeaseRequest
@@ -17,7 +19,9 @@ from dormouse.resources.compute.machines import parts_of_machine_id
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle import keeping
-from dormouse.services.idle.report import ReportReader, open_report, rows_of, show_report, some_rows
+from dormouse.services.idle.report import ReportReader, machine_views, open_report, rows_of
+from dormouse.services.lists import machines as machine_lists
+from dormouse.services.lists.selection import Selection
 from dormouse.services.views.machines import MachineList, MachineView
 from dormouse.services.views.schema import MACHINE
 from dormouse.text.doc import doc
@@ -66,25 +70,29 @@ class MachineLease(LeaseRequest):
 
 
 async def list_machines(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Every machine in scope as the last sweep saw it; `verdict` narrows the list."""
-    limit, verdict = LIMIT.of(req), VERDICT.of(req)
+    """The machines in scope as the last sweep saw them."""
+    limit, selection = LIMIT.of(req), selection_of(req, MACHINE_LIST)
     report = await open_report(context.dependencies)
-    rows, after = await some_rows(report, context.dependencies, limit=limit, after=AFTER.of(req), verdict=verdict)
-    query = {"limit": str(limit), **({"verdict": verdict} if verdict else {})}
-    return page(
-        MachineList, map(MachineView.of, rows), "/api/machines", after, query, report.all_problems, as_of=report.as_of
+    found = await machine_lists.list_machines(
+        report, context.dependencies, limit=limit, after=AFTER.of(req), selection=selection
     )
+    query, views = {"limit": str(limit), **as_query(req, MACHINE_LIST)}, machine_views(found.items, context)
+    more = {"as_of": report.as_of, "total": found.total}
+    return page(MachineList, views, "/api/machines", found.after, query, report.all_problems, **more)
 
 
 async def idle_report(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """What the last sweep found, and what sleep has saved; with `format=csv`, every machine as a table."""
+    """What the last sweep found, and what sleep has saved; with `format=csv`, every machine asked for as a table."""
+    selection = selection_of(req, MACHINE_LIST)
     if (FORMAT.of(req) or _preferred(req)) == "csv":
-        text = await _as_csv(await open_report(context.dependencies), context.dependencies)
+        if selection.sort:
+            raise InvalidRequest("`sort` does not apply to CSV, whose rows come by resource ID; remove it.")
+        text = await _as_csv(await open_report(context.dependencies), context.dependencies, selection)
         return func.HttpResponse(text, mimetype="text/csv", headers={"Content-Disposition": "attachment"})
     limit = LIMIT.of(req)
-    report, after = await show_report(limit, AFTER.of(req), context)
-    more = following("/api/machines/idle-report", after, {"limit": str(limit)})
-    return answer(replace(report, next=more))
+    report, after = await machine_lists.show_report(limit, AFTER.of(req), context, selection)
+    query = {"limit": str(limit), **as_query(req, MACHINE_LIST)}
+    return answer(replace(report, next=following("/api/machines/idle-report", after, query)))
 
 
 async def hold_machine(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -104,6 +112,8 @@ COLUMNS = (
     "kind",
     "name",
     "environment",
+    "owner",
+    "blueprint",
     "region",
     "size",
     "state",
@@ -120,12 +130,14 @@ COLUMNS = (
 )
 
 
-async def _as_csv(report: ReportReader, dependencies: Dependencies) -> str:
-    """Every machine as a line, and after them what is missing or old, as lines without an id."""
+async def _as_csv(report: ReportReader, dependencies: Dependencies, selection: Selection) -> str:
+    """Every machine asked for as a line, and after them what is missing or old, as lines without an id."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(COLUMNS)
     async for _, row in rows_of(report, dependencies):
+        if not machine_lists.is_chosen(row, selection):
+            continue
         cells = [getattr(MachineView.of(row), name) for name in COLUMNS]
         table.writerow(["" if cell is None else _harmless(str(cell)) for cell in cells])
     for problem in report.all_problems:

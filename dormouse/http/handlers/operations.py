@@ -1,10 +1,12 @@
 """Handlers of the routes below /operations."""
 
 from http import HTTPStatus
+from typing import Any
 
 import azure.functions as func
 
-from dormouse.http.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, SINCE
+from dormouse.http.list_parameters import OPERATION_LIST, as_query, selection_of
+from dormouse.http.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, SINCE, Parameter
 from dormouse.http.responses import (
     LOCATION,
     OPERATION_LOCATION,
@@ -21,6 +23,7 @@ from dormouse.http.responses import (
 from dormouse.ids import is_sweep_id
 from dormouse.services import operation_log
 from dormouse.services.context import Context
+from dormouse.services.lists import operations as operation_lists
 from dormouse.services.views.operations import OperationList
 
 
@@ -37,12 +40,19 @@ async def get_result(req: func.HttpRequest, context: Context) -> func.HttpRespon
 
 
 async def list_operations(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Operations, newest first; `environment` and `since` narrow the list."""
-    limit, environment = LIMIT.of(req), ENVIRONMENT.of(req)
-    found = await operation_log.list_operations(limit, AFTER.of(req), context, environment=environment, since=SINCE.of(req))
-    given = {"environment": environment, "since": req.params.get(SINCE.name, "")}
-    query = {"limit": str(limit), **{name: value for name, value in given.items() if value}}
-    return page(OperationList, found.views, "/api/operations", found.after, query)
+    """Operations, newest first unless asked otherwise."""
+    limit = LIMIT.of(req)
+    asked: tuple[Parameter[Any], ...] = (ENVIRONMENT, SINCE, *OPERATION_LIST)
+    found = await operation_lists.list_operations(
+        limit,
+        AFTER.of(req),
+        context,
+        environment=ENVIRONMENT.of(req),
+        since=SINCE.of(req),
+        selection=selection_of(req, OPERATION_LIST),
+    )
+    query = {"limit": str(limit), **as_query(req, asked)}
+    return page(OperationList, found.views, "/api/operations", found.after, query, found.problems, total=found.total)
 
 
 async def cancel_operation(req: func.HttpRequest, context: Context) -> func.HttpResponse:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from dormouse.access.roles import LEAST, Permission
+from dormouse.access.roles import LEAST, ON_OWN, REPORTER, Permission
 from dormouse.errors import (
     CloudUnavailable,
     ConcurrentChange,
@@ -143,7 +143,8 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
         "security": _security(route),
     }
     if route.permission in LEAST:
-        own = " on what is theirs, operator on everything" if route.permission is Permission.OWN else ""
+        own = " on what is theirs, operator on everything" if route.permission in ON_OWN else ""
+        own += f", or the app role {REPORTER}" if route.permission is Permission.REPORT else ""
         described["description"] = f"Takes the role {LEAST[route.permission]}{own}."
     if route.contract.body is not None:
         content = {"schema": schemas(("takes", route.handler.__name__))}
@@ -175,6 +176,8 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
                 "required": each.required,
                 "description": each.meaning,
                 "schema": dict(each.schema),
+                # Several values of one parameter are separated by commas.
+                **({"style": "form", "explode": False} if each.schema.get("type") == "array" else {}),
             }
             for each in route.contract.query
         ]

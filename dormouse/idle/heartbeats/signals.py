@@ -1,6 +1,6 @@
 """Signals: what is measured on a machine every minute, and the limits at which a minute counts as use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dormouse.idle.policy import IdlePolicy
@@ -113,6 +113,12 @@ INSIDE = (
     ),
 )
 GPU = frozenset({"gpu_percent", "gpu_processes"})
+
+
+def limits_of(policy: IdlePolicy, names: Iterable[str]) -> dict[str, float]:
+    """The limits of a policy for the signals of these names; a name that is no signal, or never counts as use, has none."""
+    known = {signal.name: signal.limit(policy) for signal in (*HOST, *INSIDE)}
+    return {name: limit for name in names if (limit := known.get(name)) is not None}
 
 
 def describe_peak(signal: Signal, peak: float) -> str:

@@ -7,6 +7,7 @@ from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import is_on
+from dormouse.idle.sources.activity import activity_of
 from dormouse.idle.sources.registry import source_of
 from dormouse.idle.tracking import ActionReason
 from dormouse.idle.verdict import Verdict
@@ -74,10 +75,13 @@ def own_reason(case: Evaluation) -> str:
 
 
 def with_use(case: Evaluation) -> Evaluation:
-    """The evaluation of a target that remembers when it was last in use, if its spec asks for a stop of everything."""
-    if not case.stages.stop_after or case.unreadable:
+    """The evaluation of a target that remembers when it was last in use, if its spec asks for a later stage of sleep.
+
+    What is reported busy from outside is in use, also while it sleeps.
+    """
+    if not (case.stages.stop_after or case.stages.forget_after) or case.unreadable:
         return case
-    in_use = (
-        case.nodes.work or case.nodes.others or (case.machine.state is State.RUNNING and source_of(case.machine).uses(case))
-    )
+    runs = case.machine.state is State.RUNNING
+    works = case.nodes.work or case.nodes.others or (runs and source_of(case.machine).uses(case))
+    in_use = bool(case.stages.stop_after and works) or (not runs and bool(activity_of(case)))
     return replace(case, tracked=replace(case.tracked, sleep=case.tracked.sleep.asked(case.now))) if in_use else case

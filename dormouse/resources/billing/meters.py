@@ -3,11 +3,14 @@
 https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 """
 
+import re
 from dataclasses import dataclass
 
 HOURS_A_MONTH = 730
 OWN_REGION, GLOBAL, NO_REGION = "own region", "Global", ""
 HOUR, DAY, MONTH = "1 Hour", "1/Day", "1/Month"
+# Row keys of tables take no slashes and the like.
+UNFIT = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,16 @@ class Meter:
     unit: str = HOUR
     hours: float = 1.0
     region: str = OWN_REGION
+
+    def listed_in(self, region: str) -> str:
+        """The region under which its price is kept for a resource in a region; `none` for what is listed under none."""
+        return region if self.region == OWN_REGION else self.region.lower() or "none"
+
+    @property
+    def price_key(self) -> str:
+        """The key of its price among the prices of a region."""
+        names = " ".join((self.service, self.product, self.sku, self.name)).lower()
+        return f"meter {UNFIT.sub('-', names)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from dormouse.lifecycle import State
 from dormouse.resources.plan import Resource
@@ -22,6 +23,8 @@ LONGEST_SHOWN = 200
 # One Resource Graph page is one page of a sweep and of its report.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
 ROWS_PER_PAGE = 1000
+# Those of a few pages at once: an evaluation asks for the key of its machine several times.
+KEYS_KEPT = 8 * ROWS_PER_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ def _id_hint(text: str) -> str:
     return f"expected {machine_id('SUBSCRIPTION', 'GROUP', 'NAME')}"
 
 
+@lru_cache(KEYS_KEPT)
 def key_of(identifier: str) -> str:
     """The key of a VM: `subscription:group:name` in lower case; raises ValueError for any other ID."""
     return ":".join(parts_of_machine_id(identifier)).lower()

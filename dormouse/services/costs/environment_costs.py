@@ -1,34 +1,47 @@
-"""What environments cost: the prices of today, the power history of the month, and what sweeps have saved."""
+"""What is remembered of environments, and what they have cost in this month: the same sums as in cost reports."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from dormouse.clock import day_began
+from dormouse.costs.budgets import spec_in, stopping_owners
+from dormouse.costs.query import CostQuery
+from dormouse.costs.tally import Tally
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.idle.power_history import PowerInterval, Spent, last_interval, month_began, month_of, since, spent_in, together
+from dormouse.idle.budgets.overspent import Overspent
+from dormouse.idle.power.history import month_began
 from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
-from dormouse.resources.compute.machines import MACHINE_ID, key_of
-from dormouse.resources.kinds import PriceQuery
-from dormouse.services.costs.pricing import machine_price_of
+from dormouse.records.documents import Documents
+from dormouse.records.machines import StoredMachine
+from dormouse.services.costs.inputs import CostInputs, inputs_of
+from dormouse.services.costs.sums import sums_of
 from dormouse.services.dependencies import Dependencies
+from dormouse.services.views.cost_report import FiguresView
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.money import Money
 
 USD = "USD"
+NO_MACHINES: Documents[StoredMachine] = Documents({})
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What sweeps remember of the machines of an environment, in the order of its plan.
 
-    `problem` is the error of a machine that this release cannot read, `intervals` the power history of this month.
+    `problem` is the error of a machine that this release cannot read, `month` what the environment has cost since the
+    first of the month (UTC), `inputs` what that follows from, and `overspent` the budget that is used up, if it asks to be
+    stopped then.
     """
 
     machines: Sequence[TrackedMachine] = ()
     problem: UnreadableRecord | None = None
-    intervals: Mapping[str, Sequence[PowerInterval]] = field(default_factory=dict)
+    month: Tally = field(default_factory=Tally)
+    inputs: CostInputs | None = None
+    overspent: Overspent | None = None
 
     @property
     def first(self) -> TrackedMachine | None:
@@ -47,56 +60,47 @@ class Memory:
 
 
 async def memories_of(records: Sequence[EnvironmentRecord], dependencies: Dependencies) -> dict[str, Memory]:
-    """What sweeps remember of environments, by their names; one query for the machines, one for the month."""
+    """What sweeps remember of environments, and what each has cost in this month, by name.
+
+    The number of queries does not depend on the number of environments, only on that of their regions.
+    """
+    if not records:
+        return {}
     keys = {record.name: [target_key(one) for one in target_ids(record.resources)] for record in records}
     every = [key for each in keys.values() for key in each]
-    if not every:
-        return {record.name: Memory() for record in records}
-    first, last = min(every), max(every)
-    known = await dependencies.machines.tracked_between(first, last)
-    month = await dependencies.power.of_month(month_of(dependencies.now()), first, last)
+    known = await dependencies.machines.tracked_between(min(every), max(every)) if every else NO_MACHINES
+    own = {key: known.readable[key].tracked for key in every if key in known.readable}
+    inputs, budgets = await asyncio.gather(inputs_of(records, own, dependencies), dependencies.budget_warnings.overspent())
+    budgets = budgets.valid(inputs.now).with_owners(stopping_owners(dependencies.settings.budgets))
+    _, months = sums_of(inputs, CostQuery(month_began(inputs.now), inputs.now))
     found = {}
-    for name, own in keys.items():
-        machines = [known.readable[key].tracked for key in own if key in known.readable]
-        problem = next((known.unreadable[key] for key in own if key in known.unreadable), None)
-        found[name] = Memory(machines, problem, {key: month.get(key, ()) for key in own})
+    for record in records:
+        name, each = record.name, keys[record.name]
+        machines = [own[key] for key in each if key in own]
+        problem = next((known.unreadable[key] for key in each if key in known.unreadable), None)
+        overspent = budgets.of(record, spec_in(record.spec))
+        found[name] = Memory(machines, problem, months.get(name, Tally()), inputs, overspent)
     return found
 
 
-async def costs_of(
-    region: str,
-    billed: Mapping[str, PriceQuery],
-    per_hour: Money | None,
-    memory: Memory,
-    dependencies: Dependencies,
-) -> EnvironmentCosts:
-    """What an environment costs; `billed` is what is billed by the hour, by resource ID, and `per_hour` its price in all."""
-    now, currency = dependencies.now(), per_hour.currency if per_hour else USD
-    spent = await _spent_this_month(region, billed, memory, dependencies)
-    asleep = sum(machine.hours_asleep(now) for machine in memory.machines)
-    saved = sum(machine.money_saved(now) for machine in memory.machines)
+def costs_of(per_hour: Money | None, memory: Memory) -> EnvironmentCosts:
+    """What an environment costs if it is left on, at a price per hour in all, and what it has cost in this month."""
+    figures = FiguresView.of(memory.month, USD)
     return EnvironmentCosts(
         per_month=per_hour.a_month if per_hour else None,
-        this_month=None if spent.amount is None else Money(round(spent.amount, 2), currency),
-        hours_this_month=round(spent.hours, 2),
-        saved=Money(round(saved, 2), currency) if asleep else None,
-        hours_asleep=round(asleep, 2),
+        this_month=figures.spent,
+        hours_this_month=figures.hours_on,
+        saved=figures.saved,
+        hours_asleep=figures.hours_saved,
+        at_least=figures.at_least,
     )
 
 
-async def _spent_this_month(
-    region: str, billed: Mapping[str, PriceQuery], memory: Memory, dependencies: Dependencies
-) -> Spent:
-    """The billed hours of all machines in this month: those that have ended, and those that go on."""
-    now = dependencies.now()
-    queries = {identifier.lower(): query for identifier, query in billed.items()}
-    intervals = {key: list(ended) for key, ended in memory.intervals.items()}
-    for machine in memory.machines:
-        if MACHINE_ID.fullmatch(machine.id):  # the hours of a cluster say nothing about how many nodes it had
-            intervals.setdefault(key_of(machine.id), []).append(last_interval(machine, now))
-    found = []
-    for known in filter(None, intervals.values()):
-        query = queries.get(known[0].machine.lower())
-        price = await machine_price_of(region, [query], dependencies) if query else None
-        found.append(spent_in(since(month_began(now), known), price.amount if price else None))
-    return together(found)
+def spent_today(name: str, memory: Memory) -> tuple[Money | None, float]:
+    """What computing has cost since midnight (UTC), None if a price is not known, and the billed hours of all machines."""
+    inputs = memory.inputs
+    if inputs is None:
+        return None, 0.0
+    today, _ = sums_of(replace(inputs, fees=()), CostQuery(day_began(inputs.now), inputs.now, environment=name))
+    figures = FiguresView.of(today, USD)
+    return None if figures.at_least else figures.spent, figures.hours_on

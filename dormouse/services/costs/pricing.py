@@ -1,34 +1,19 @@
 """What an environment costs per hour: while it runs, and while it sleeps."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from dormouse.errors import CloudUnavailable, RefusedByAzure
-from dormouse.resources.billing.meters import Charge
+from dormouse.resources.billing.recorded import Billed, billed_in
 from dormouse.resources.kinds import PriceQuery
-from dormouse.resources.plan import Plan, Resource
-from dormouse.resources.registry import kind_of, with_implied
+from dormouse.resources.plan import Plan
+from dormouse.resources.registry import with_implied
 from dormouse.resources.sizes.price_rows import Price
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.money import Money
 
 DECIMALS = 6
-COVERS = "computing while it is allocated, and disks, addresses and other fees as long as they exist"
-
-
-@dataclass(frozen=True, slots=True)
-class Billed:
-    """What an environment is billed for: machines while they are allocated, charges as long as resources exist, and use."""
-
-    machines: tuple[PriceQuery, ...] = ()
-    charges: tuple[Charge, ...] = ()
-    by_use: tuple[str, ...] = ()
-
-    @property
-    def covers(self) -> str:
-        """What a price of all of this includes, and what is billed by use on top."""
-        return f"{COVERS}; billed by use on top: {', '.join(self.by_use)}" if self.by_use else COVERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +26,6 @@ class HourlyPrice:
     running: Money | None = None
     asleep: Money | None = None
     unpriced: tuple[str, ...] = ()
-
-
-def billed_in(resources: Iterable[Resource]) -> Billed:
-    """What recorded resources are billed for; those that only earlier plans have named may be gone, and do not count."""
-    kinds = [(one, kind_of(one)) for one in resources if not one.superseded]
-    machines = [query for one, kind in kinds if (query := kind.billing(one, None))]
-    charges = [charge for one, kind in kinds if kind.charges for charge in kind.charges(one)]
-    by_use = dict.fromkeys(kind.by_use for _, kind in kinds if kind.by_use)
-    return Billed(tuple(machines), tuple(charges), tuple(by_use))
 
 
 def billed_in_plan(plan: Plan) -> Billed:

@@ -1,6 +1,6 @@
 """The report of the last sweep; missing or outdated parts are reported, never shown as empty."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 
 from dormouse.clock import HOUR, moment_text, rfc3339
@@ -9,8 +9,10 @@ from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
 from dormouse.resources.compute.machines import ROWS_PER_PAGE
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.views.machines import IdleReport, MachineView
+from dormouse.services.views.machines import MachineView
+from dormouse.services.views.rights import may_with_machine
 from dormouse.services.views.schema import moment
+from dormouse.services.views.upcoming import next_steps_of
 from dormouse.text.limits import MOST_PROBLEMS, first_of
 
 # Sweeps come every five minutes.
@@ -44,6 +46,20 @@ class ReportReader:
         seen = self.head.summary.problems if self.head.blind or not self.head.sweep else ()
         return first_of((*self.problems, *seen), MOST_PROBLEMS)
 
+    def is_old(self, sweep: str, judged_at: float) -> bool:
+        """Whether a page is from before the last sweep; pages of one that is under way are newer than the report."""
+        return sweep != self.head.sweep and judged_at < self.head.began_at
+
+    def note_missing_page(self, number: int, why: str) -> None:
+        """Remember that a page cannot be read."""
+        self.problems.append(f"Machines of page {number} are missing here. {why}.")
+
+    def note_old_page(self, number: int, sweep: str, judged_at: float, machines: int) -> None:
+        """Remember that the last sweep did not see a page, if it is so."""
+        if machines and self.is_old(sweep, judged_at):
+            seen = f"{machines} machines of page {number} are shown as they were at {moment_text(judged_at)}"
+            self.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
+
 
 async def open_report(dependencies: Dependencies) -> ReportReader:
     """Begin to read the report; raises UnreadableRecord if its head cannot be read."""
@@ -56,32 +72,30 @@ async def open_report(dependencies: Dependencies) -> ReportReader:
     )
 
 
-async def show_report(limit: int, after: str, context: Context) -> tuple[IdleReport, str]:
-    """What the last sweep found, with at most `limit` rows after a cursor, and the cursor of the next ones."""
-    dependencies = context.dependencies
-    report = await open_report(dependencies)
-    rows, following = await some_rows(report, dependencies, limit=limit, after=after)
-    head, problems = report.head, report.all_problems
-    machines = tuple(map(MachineView.of, rows))
-    view = IdleReport(
-        head.sweep or None, head.dry_run, report.as_of, report.complete, problems, head.summary, machines, None
+def machine_views(rows: Iterable[ReportRow], context: Context) -> tuple[MachineView, ...]:
+    """Rows of the report as this caller sees them."""
+    now, settings = context.dependencies.now(), context.dependencies.settings
+    return tuple(
+        MachineView.of(row, next_steps_of(row, now, settings), may_with_machine(context.caller, adopted=not row.environment))
+        for row in rows
     )
-    return view, following
 
 
 async def some_rows(
-    report: ReportReader, dependencies: Dependencies, *, limit: int, after: str, verdict: str = ""
+    report: ReportReader, dependencies: Dependencies, *, limit: int, after: str
 ) -> tuple[tuple[ReportRow, ...], str]:
-    """At most `limit` rows after a cursor, of one verdict or all, and the cursor of the next ones; raises InvalidRequest."""
+    """At most `limit` rows after a cursor, in the order of their IDs, and the cursor of the next ones.
+
+    Raises InvalidRequest for a strange cursor.
+    """
     begin = int(after) if after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER else 0
     if after and not begin:
         raise InvalidRequest("The cursor does not come from this list.")
     found: list[ReportRow] = []
     async for number, row in rows_of(report, dependencies, begin):
-        if not verdict or row.verdict == verdict:
-            if len(found) == limit:
-                return tuple(found), str(number)
-            found.append(row)
+        if len(found) == limit:
+            return tuple(found), str(number)
+        found.append(row)
     return tuple(found), ""
 
 
@@ -95,7 +109,7 @@ async def rows_of(report: ReportReader, dependencies: Dependencies, begin: int =
     while number < report.head.pages or report.head.blind:
         page = await dependencies.machines.report_page(number)
         if page.problem:
-            report.problems.append(f"Machines of page {number} are missing here. {page.problem}.")
+            report.note_missing_page(number, page.problem)
         if page.content is None and number >= report.head.pages:
             return
         for place, line in enumerate(_lines(page.content, report)):
@@ -107,9 +121,6 @@ async def rows_of(report: ReportReader, dependencies: Dependencies, begin: int =
 def _lines(page: ReportPage | None, report: ReportReader) -> list[ReportRow]:
     if page is None:
         return []
-    # Pages are written before the head: those of a sweep that is under way are newer than the report.
-    old = page.sweep != report.head.sweep and page.judged_at < report.head.began_at
-    if old and page.rows:
-        seen = f"{len(page.rows)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
-        report.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
+    report.note_old_page(page.number, page.sweep, page.judged_at, len(page.rows))
+    old = report.is_old(page.sweep, page.judged_at)
     return [replace(line, as_of=rfc3339(page.judged_at), stale=old) for line in page.rows]

@@ -13,9 +13,9 @@ from dormouse.text.doc import doc
 @schema("EnvironmentCosts")
 @dataclass(frozen=True, slots=True)
 class EnvironmentCosts:
-    """An environment in money, at list prices: what it would cost, and what its computing has cost.
+    """An environment in money, at list prices: what it would cost, and what it has cost since the first of the month (UTC).
 
-    The time that counts is the one that sweeps have seen; fees of disks, addresses and other resources are not in it.
+    The figures are those of `/api/costs`, whose rows say what they consist of.
     """
 
     per_month: Annotated[
@@ -26,15 +26,18 @@ class EnvironmentCosts:
         ),
     ]
     this_month: Annotated[
-        Money | None,
+        Money,
         doc(
-            "What was spent on computing since the first of the month (UTC); null if a price is not known.",
-            {"amount": 12.27, "currency": "USD"},
+            "What was spent since the first of the month (UTC): computing and fees.", {"amount": 12.2736, "currency": "USD"}
         ),
     ]
     hours_this_month: Annotated[float, doc("The billed hours of its machines in this month, in all.", 20.8)]
     saved: Annotated[
-        Money | None,
-        doc("What the hours would have cost in which sweeps had stopped it.", {"amount": 7.38, "currency": "USD"}),
+        Money,
+        doc(
+            "What the hours of this month would have cost in which sweeps had stopped it.",
+            {"amount": 7.3812, "currency": "USD"},
+        ),
     ]
-    hours_asleep: Annotated[float, doc("For how many hours sweeps had stopped its machines, in all.", 12.5)]
+    hours_asleep: Annotated[float, doc("For how many hours of this month sweeps had stopped its machines, in all.", 12.5)]
+    at_least: Annotated[bool, doc("Whether a price is unknown: then the amounts are lower bounds.", False)] = False

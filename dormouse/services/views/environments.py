@@ -8,21 +8,25 @@ from typing import Annotated, Any
 from activities.resources.environments import EnvironmentObservation
 from dormouse.access.roles import Caller, may_act
 from dormouse.blueprints.specs import stored_spec
+from dormouse.environments.open_link import open_link
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.ids import verb_of
 from dormouse.lifecycle import BILLED, State, Verb
+from dormouse.resources.billing.recorded import billed_in
 from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.registry import kind_of
 from dormouse.services.costs.environment_costs import Memory, costs_of
-from dormouse.services.costs.pricing import billed_in, price_of
+from dormouse.services.costs.pricing import price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.machines import CurrentHold, CurrentLease, PlannedStageView
 from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.placements import PlacementView
 from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
+from dormouse.services.views.rights import MAY, may_with_environment
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, Moment, moment_of, schema
+from dormouse.services.views.upcoming import NEXT, UpcomingStep, next_steps
 from dormouse.text.doc import doc
 
 SPEC = {"blueprint": "workstation", "region": "polandcentral", "size": "Standard_NV6ads_A10_v5"}
@@ -55,7 +59,7 @@ class EnvironmentView:
             {"amount": 0.6, "currency": "USD"},
         ),
     ]
-    costs: Annotated[EnvironmentCosts, doc("What it costs and what its computing has cost.", {"hours_this_month": 20.8})]
+    costs: Annotated[EnvironmentCosts, doc("What it costs, and what it has cost in this month.", {"hours_this_month": 20.8})]
     endpoints: Annotated[tuple[EndpointView, ...], doc("How to connect; empty while it is stopped.", [])]
     secrets: Annotated[
         tuple[SecretView, ...] | None, doc("Where its secrets are kept; null if the caller may not know.", [])
@@ -87,22 +91,32 @@ class EnvironmentView:
     unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
     billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
     drift: Annotated[tuple[str, ...], DROPPED] = ()
+    open_url: Annotated[
+        str | None,
+        doc(
+            "A page to bookmark that leads into it, and starts it first if it sleeps; null without CONTROL_PLANE_URL.",
+            "https://dormouse.example/api/open/ml1",
+        ),
+    ] = None
     planned: Annotated[
         PlannedStageView | None,
         doc("What sweeps will do with it because it sleeps on; null if its spec asks for nothing, or it is awake.", None),
     ] = None
+    may: Annotated[tuple[str, ...], MAY] = ()
+    next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
 
 
 @schema("EnvironmentList")
 @dataclass(frozen=True, slots=True)
 class EnvironmentList:
-    """One page of environments, sorted by name."""
+    """One page of environments, sorted by name unless asked otherwise."""
 
     value: Annotated[tuple[EnvironmentView, ...], doc("The environments on this page.", [])]
     next: Annotated[
         str | None, doc("The URL of the next page; null on the last page.", "/api/environments?limit=50&after=MW1s")
     ]
     problems: Annotated[tuple[str, ...], doc("What could not be read, and why.", [])]
+    total: Annotated[int, doc("How many environments match, on all pages.", 12)]
 
 
 async def environment_view_of(
@@ -117,7 +131,8 @@ async def environment_view_of(
     first = memory.first
     problems = (seen.problem if seen else "", unread, str(memory.problem or ""), memory.job_problem)
     hold = first.hold if first and first.hold and first.hold.until > dependencies.now() else None
-    billed = _billed(record, seen)
+    schedule = str(spec.get("schedule") or "")
+    billed = machines_billed(record, seen)
     others = billed_in(record.resources)
     price = await price_of(record.region, replace(others, machines=tuple(billed.values())), dependencies)
     return EnvironmentView(
@@ -125,21 +140,21 @@ async def environment_view_of(
         blueprint=record.blueprint,
         owner=record.owner,
         region=record.region,
-        state=_state(seen, operation),
+        state=shown_state(seen, operation),
         # What is on its way out costs until it is gone.
         billed=seen is not None and any(one.state in BILLED for one in seen.resources),
         observed_at=moment_of(seen.observed_at) if seen else None,
         fresh=bool(seen and seen.fresh),
         resources=tuple(ResourceView.of(one) for one in seen.resources) if seen else (),
         price_per_hour=price.running,
-        costs=await costs_of(record.region, billed, price.running, memory, dependencies),
+        costs=costs_of(price.running, memory),
         endpoints=_endpoints(seen, operation, record),
         secrets=secrets_of(record, dependencies.settings.key_vault_url),
         depends_on=record.depends_on,
         operation=operation or None,
         hold=CurrentHold.of(hold),
         lease=CurrentLease.of(first.lease if first else None),
-        schedule=str(spec.get("schedule") or "") or None,
+        schedule=schedule or None,
         verdict=(first.verdict if first else "") or None,
         ready=record.ready,
         problem=" ".join(filter(None, problems)) or None,
@@ -150,12 +165,24 @@ async def environment_view_of(
         unpriced=price.unpriced,
         billed_by_use=others.by_use,
         drift=seen.dropped if seen else (),
+        open_url=open_link(dependencies.settings.control_plane_url, record.name) or None,
         planned=PlannedStageView.of(memory.planned),
+        next=next_steps(
+            shown_state(seen, operation),
+            hold,
+            first.lease if first else None,
+            schedule,
+            dependencies.now(),
+            dependencies.settings,
+            planned=memory.planned,
+            overspent=memory.overspent,
+        ),
     )
 
 
 def shown_to(caller: Caller, record: EnvironmentRecord, view: EnvironmentView) -> EnvironmentView:
-    """A view without what this caller is refused elsewhere: the locations of secrets."""
+    """A view with what this caller may do, and without what they are refused elsewhere: the locations of secrets."""
+    view = replace(view, may=may_with_environment(caller, record))
     return view if may_act(caller, record.owner_id) else replace(view, secrets=None)
 
 
@@ -176,7 +203,7 @@ def secrets_of(record: EnvironmentRecord, vault: str) -> tuple[SecretView, ...]:
     )
 
 
-def _billed(record: EnvironmentRecord, seen: EnvironmentObservation | None) -> dict[str, PriceQuery]:
+def machines_billed(record: EnvironmentRecord, seen: EnvironmentObservation | None) -> dict[str, PriceQuery]:
     """What is billed by the hour in an environment, by resource ID: as Azure shows it, or else according to its records."""
     if seen:
         return {one.id: one.billing for one in seen.resources if one.billing}
@@ -184,7 +211,8 @@ def _billed(record: EnvironmentRecord, seen: EnvironmentObservation | None) -> d
     return {identifier: query for identifier, query in found.items() if query is not None}
 
 
-def _state(seen: EnvironmentObservation | None, operation: str) -> State:
+def shown_state(seen: EnvironmentObservation | None, operation: str) -> State:
+    """The state of an environment as views show it: what Azure shows, and what the running operation makes of it."""
     verb = verb_of(operation) if operation else None
     if verb is Verb.DELETE:
         return State.DELETING
@@ -196,7 +224,7 @@ def _state(seen: EnvironmentObservation | None, operation: str) -> State:
 
 def _endpoints(seen: EnvironmentObservation | None, operation: str, record: EnvironmentRecord) -> tuple[EndpointView, ...]:
     """The ways in; the health check that has the name of a protocol says what to know about it."""
-    if seen is None or _state(seen, operation) not in (State.RUNNING, State.PARTIAL, State.READY):
+    if seen is None or shown_state(seen, operation) not in (State.RUNNING, State.PARTIAL, State.READY):
         return ()
     notes = {check.name: check.detail for check in record.health_checks}
     return tuple(

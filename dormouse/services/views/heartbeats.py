@@ -34,7 +34,7 @@ class HeartbeatHold:
 class HeartbeatAnswer:
     """What an agent is told in return; times are relative, because the clock of the machine may be wrong."""
 
-    next_in_seconds: Annotated[int, doc("In how many seconds to send the next heartbeat.", 60)]
+    next_in_seconds: Annotated[int, doc("In how many seconds to send the next heartbeat.", 300)]
     confirmed: Annotated[bool, doc("Whether the heartbeat was stored.", True)]
     warning: Annotated[
         WarningView | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from dormouse.clock import rfc3339
@@ -13,7 +13,9 @@ from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.tracking import LeaseAction
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State, Verb
-from dormouse.services.views.schema import HOLD, LEASE, MACHINE, NOON, ONE, SWEEP, Moment, moment, schema
+from dormouse.services.views.rights import MAY
+from dormouse.services.views.schema import ACTIVITY, HOLD, LEASE, MACHINE, NOON, ONE, SWEEP, Moment, moment, schema
+from dormouse.services.views.upcoming import NEXT, UpcomingStep
 from dormouse.text.doc import doc
 
 
@@ -68,6 +70,17 @@ class PlannedStageView:
         return cls("delete" if planned.then == "delete" else "stop", moment(planned.at), planned.text) if planned else None
 
 
+@schema("ReportedActivity")
+@dataclass(frozen=True, slots=True)
+class ReportedActivity:
+    """A statement from outside that a machine is busy until a moment."""
+
+    by: Annotated[str, doc("The reporter, or the activity service that was asked.", "slurm")]
+    until: Annotated[Moment, doc("Until when the machine is busy.", ONE)]
+    reason: Annotated[str | None, doc("Why; null if no reason was given.", "nightly training")]
+    since: Annotated[Moment, doc("When this was last said.", NOON)]
+
+
 @schema("Machine")
 @dataclass(frozen=True, slots=True)
 class MachineView:
@@ -79,6 +92,8 @@ class MachineView:
     ]
     name: Annotated[str, doc("The name of the machine; of a cluster `workspace/cluster`.", "gpu1")]
     environment: Annotated[str | None, doc("The environment that it belongs to; null for an adopted machine.", "ml1")]
+    owner: Annotated[str | None, doc("The owner of its environment; null for an adopted machine.", "alice")]
+    blueprint: Annotated[str | None, doc("The blueprint of its environment; null for an adopted machine.", "workstation")]
     region: Annotated[str, doc("The Azure region.", "polandcentral")]
     size: Annotated[str, doc("The VM size.", "Standard_NV6ads_A10_v5")]
     state: Annotated[State, doc("Its state when it was judged.", "running")]
@@ -101,15 +116,32 @@ class MachineView:
     currency: Annotated[str, doc("The ISO 4217 code of the currency of both amounts.", "USD")]
     as_of: Annotated[Moment | None, doc("When it was judged.", NOON)]
     stale: Annotated[bool, doc("Whether the last sweep did not see it, so that it may be gone.", False)]
+    activity: Annotated[
+        tuple[ReportedActivity, ...], doc("What keeps it awake from outside, the longest first.", [ACTIVITY])
+    ]
+    unanswered: Annotated[bool, doc("Whether its activity service gave no readable answer: it keeps running.", False)] = (
+        False
+    )
+    next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
+    may: Annotated[tuple[str, ...], MAY] = ()
+    schedule: Annotated[str | None, doc("The weekly hours in which it runs; null if none are set.", None)] = None
+    limits: Annotated[
+        dict[str, float], doc("The limits of its policy by signal: one that is reached means use.", {"gpu_percent": 5.0})
+    ] = field(default_factory=dict)
+    window_minutes: Annotated[
+        int | None, doc("The number of minutes in which every signal must stay below its limit; null if unknown.", 30)
+    ] = None
 
     @classmethod
-    def of(cls, row: ReportRow) -> MachineView:
-        """A row of the report as callers see it."""
+    def of(cls, row: ReportRow, steps: tuple[UpcomingStep, ...] = (), may: tuple[str, ...] = ()) -> MachineView:
+        """A row of the report as callers see it, with what happens next and what the caller may do."""
         return cls(
             id=row.id,
             kind=row.kind,
             name=row.name,
             environment=row.environment or None,
+            owner=row.owner or None,
+            blueprint=row.blueprint or None,
             region=row.region,
             size=row.size,
             state=row.state,
@@ -128,6 +160,15 @@ class MachineView:
             currency=row.currency,
             as_of=row.as_of or None,
             stale=row.stale,
+            activity=tuple(
+                ReportedActivity(one.by, rfc3339(one.until), one.reason or None, rfc3339(one.at)) for one in row.activity
+            ),
+            unanswered=row.unanswered,
+            next=steps,
+            may=may,
+            schedule=row.schedule or None,
+            limits=row.limits,
+            window_minutes=row.window_minutes or None,
         )
 
 
@@ -140,6 +181,7 @@ class MachineList:
     next: Annotated[str | None, doc("The URL of the next page; null on the last page.", "/api/machines?limit=50&after=MTUw")]
     problems: Annotated[tuple[str, ...], doc("Which machines are missing or out of date here, and why.", [])]
     as_of: Annotated[Moment | None, doc("When the last sweep ended; null before the first one.", NOON)]
+    total: Annotated[int, doc("How many machines match, on all pages.", 12)]
 
 
 @schema("IdleReport")
@@ -160,6 +202,7 @@ class IdleReport:
     next: Annotated[
         str | None, doc("The URL of the next page; null on the last page.", "/api/machines/idle-report?limit=50&after=MTUw")
     ]
+    total: Annotated[int, doc("How many machines match, on all pages.", 12)]
 
 
 @schema("HoldResult")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 
 from dormouse.resources.sizes.price_rows import HOURS_A_MONTH, Price
@@ -28,6 +29,11 @@ class Money:
     def of(cls, price: Price | None) -> Money | None:
         """What a machine costs per hour, or None if the price list does not say."""
         return cls(price.per_hour, price.currency) if price else None
+
+    @classmethod
+    def exactly(cls, amount: Decimal | None, currency: str) -> Money | None:
+        """An amount without further rounding, or None."""
+        return None if amount is None else cls(float(amount), currency)
 
     @property
     def a_month(self) -> Money:

@@ -13,7 +13,7 @@ from dormouse.access.roles import Caller, may_act
 from dormouse.clock import DAY, parse_moment
 from dormouse.environments.operations import OperationRecord, ResourceProgress
 from dormouse.environments.results import Check, HealthCheckResult, Outcome, OutcomeStatus, Refusal, RefusalReason
-from dormouse.records.environments import UnreadableOperation
+from dormouse.records.operation_rows import UnreadableOperation
 from dormouse.resources.graph import critical_path
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
@@ -122,13 +122,14 @@ class OperationView:
 @schema("OperationList")
 @dataclass(frozen=True, slots=True)
 class OperationList:
-    """One page of operations, newest first."""
+    """One page of operations, newest first unless asked otherwise."""
 
     value: Annotated[tuple[OperationView, ...], doc("The operations on this page.", [])]
     next: Annotated[
         str | None, doc("The URL of the next page; null on the last page.", "/api/operations?limit=50&after=MTAx")
     ]
     problems: Annotated[tuple[str, ...], doc("What could not be read, and why.", [])]
+    total: Annotated[int | None, doc("How many match, on all pages; null if there are too many to count.", 12)]
 
 
 @schema("CancelPreview")

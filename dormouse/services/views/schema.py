@@ -20,6 +20,7 @@ SECRET = f"{VAULT}/secrets/dormouse-ml1-01jabcdefghjkmnpqrstvwxyz0"
 OPERATION, SWEEP = "ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0", "sweep-01JABCDEFGHJKMNPQRSTVWXYZ0"
 NOON, ONE = "2026-05-01T12:00:00Z", "2026-05-01T13:00:00Z"
 HOLD = {"by": "alice", "reason": "a long run", "since": NOON, "until": ONE}
+ACTIVITY = {"by": "slurm", "until": ONE, "reason": "nightly training", "since": NOON}
 LEASE = {"until": ONE, "then": "stop", "by": "alice", "since": NOON}
 
 

@@ -87,6 +87,14 @@ class World:
     def set_clock(self, seconds: float) -> None:
         """Continue at this simulated time; raises ValueError at real speed."""
         self.clock.set(seconds)
+        self._keep_clock()
+
+    def change_speed(self, speed: float) -> None:
+        """Let simulated time pass at another speed from now on; raises ValueError if it is real speed."""
+        self.clock.change_speed(speed)
+        self._keep_clock()
+
+    def _keep_clock(self) -> None:
         self.store.put("facts", "clock", {"origin": self.clock.origin, "speed": self.clock.speed})
 
     def text(self, seconds: float | None = None) -> str:

@@ -29,6 +29,10 @@ UNLISTED = frozenset(
     kind.lower() for kind in (GROUP, ROLE, ROLE_DEFINITION, ML_COMPUTE, DATASTORE, ZONE_GROUP, POOL, *RECORDS)
 )
 HEALTH = "healthresources"
+# Subscriptions, management groups and resource groups; only the latter are simulated.
+# https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources#resourcecontainers
+CONTAINERS = "resourcecontainers"
+OF_GROUPS = "microsoft.resources/subscriptions/resourcegroups"
 PATH = "/providers/Microsoft.ResourceGraph/resources"
 LARGEST_PAGE = 1000
 CACHED_RESULTS = 8
@@ -53,6 +57,15 @@ class Table:
             rows = annotations.rows(world)
             return _applied(stages, rows if everything else _readable(world, rows))
         documents, version = world.indexed()
+        if table == CONTAINERS:
+            return _applied(
+                stages,
+                [
+                    _container(one)
+                    for one in documents.values()
+                    if one["type"] == GROUP and (everything or checks.may_read(world, OF_GROUPS, one["id"]))
+                ],
+            )
         if version != self._version:
             known = self._rows
             self._rows = {
@@ -162,6 +175,22 @@ def _row(document: Document) -> Row:
         "identity": document.get("identity"),
         "zones": document.get("zones"),
         "extendedLocation": document.get("extendedLocation"),
+    }
+
+
+def _container(document: Document) -> Row:
+    """The row of a resource group: its type is another one than in Resource Manager's own answers."""
+    return {
+        "id": document["id"],
+        "name": document["name"],
+        "type": OF_GROUPS,
+        "tenantId": TENANT,
+        "location": document.get("location", ""),
+        "resourceGroup": document["name"].lower(),
+        "subscriptionId": SUBSCRIPTION,
+        "managedBy": document.get("managedBy", ""),
+        "properties": document.get("properties", {}),
+        "tags": document.get("tags"),
     }
 
 

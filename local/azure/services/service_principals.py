@@ -35,7 +35,7 @@ def answer(world: World, request: Request) -> Answer | None:
         return None
     if tenant.lower() != TENANT:
         text = f"AADSTS90002: Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."
-        return _refused(world, 400, "invalid_request" if rest == TOKEN else "invalid_tenant", text)
+        return denied(world, 400, "invalid_request" if rest == TOKEN else "invalid_tenant", text)
     return _token(world, request) if (request.method, rest) == ("POST", TOKEN) else None
 
 
@@ -44,18 +44,18 @@ def _token(world: World, request: Request) -> Answer:
     form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
     if form.get("grant_type") != GRANT:
         text = f"AADSTS70003: The app requested an unsupported grant type '{form.get('grant_type', '')}'."
-        return _refused(world, 400, "unsupported_grant_type", text)
+        return denied(world, 400, "unsupported_grant_type", text)
     known = world.store.get(SHELF, form.get("client_id", ""))
     if known is None:
         text = f"AADSTS700016: Application with identifier '{form.get('client_id', '')}' was not found in the directory '{TENANT}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."
-        return _refused(world, 400, "unauthorized_client", text)
+        return denied(world, 400, "unauthorized_client", text)
     if not compare_digest(form.get("client_secret", "").encode(), str(known["secret"]).encode()):
         text = f"AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{known['id']}'."
-        return _refused(world, 401, "invalid_client", text)
+        return denied(world, 401, "invalid_client", text)
     scope = form.get("scope", "").split(" ")[0]
     if not scope.endswith(SCOPE_END):
         text = f"AADSTS1002012: The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
-        return _refused(world, 400, "invalid_scope", text)
+        return denied(world, 400, "invalid_scope", text)
     claims = {"oid": known["principal"], "sub": known["principal"], "appid": known["id"], "idtyp": "app"}
     lifetime = int(LIFETIME * world.clock.speed)
     issued, _ = request.issuer.token(scope.removesuffix(SCOPE_END), lifetime, **claims)
@@ -63,7 +63,11 @@ def _token(world: World, request: Request) -> Answer:
     return Answer(200, content)
 
 
-def _refused(world: World, status: int, error: str, text: str) -> Answer:
+def denied(world: World, status: int, error: str, text: str) -> Answer:
+    """An error of the token endpoint.
+
+    https://learn.microsoft.com/entra/identity-platform/reference-error-codes#handling-error-codes-in-your-application
+    """
     code = int(text.partition(":")[0].removeprefix("AADSTS"))
     trace, correlation, now = (
         world.fresh_guid("trace"),

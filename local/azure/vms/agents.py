@@ -37,6 +37,7 @@ class Agent:
     expires: float = 0.0
     failures: int = 0
     caught_up: bool = False
+    pause: float = USUAL_PAUSE
 
 
 def claims_of(world: World, machine: Document) -> dict[str, Any]:
@@ -62,12 +63,12 @@ class Agents:
     def pending(self) -> int:
         """How many agents have unreported minutes."""
         self._schedule_new(math.inf)
-        over, behind = (
+        over, late = (
             int(self._world.seconds() // MINUTE) - 1,
-            2 + math.ceil(LEAST_REAL_PAUSE * self._world.clock.speed / MINUTE),
+            1 + math.ceil(LEAST_REAL_PAUSE * self._world.clock.speed / MINUTE),
         )
         return sum(
-            not agent.caught_up or over - agent.memory.told > behind
+            not agent.caught_up or over - agent.memory.told > late + math.ceil(agent.pause / MINUTE)
             for key, agent in self._running.items()
             if self._machine(key) is not None
         )
@@ -164,7 +165,8 @@ class Agents:
             memory.warnings.append({**warning, "at": self._world.text()})
             memory.to_report.append(warning["id"])
         agent.caught_up = beat.until >= beat.over
-        return float(answer.get("next_in_seconds", USUAL_PAUSE)) if agent.caught_up else 0.0
+        agent.pause = float(answer.get("next_in_seconds", USUAL_PAUSE))
+        return agent.pause if agent.caught_up else 0.0
 
     def _refused(self, agent: Agent, beat: Heartbeat, retry_after: float) -> float:
         memory, agent.caught_up = agent.memory, False

@@ -7,7 +7,7 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import AGENTS, World
 from local.azure.providers.roles import PRINCIPALS
-from local.azure.services import service_principals
+from local.azure.services import service_principals, sign_in
 from local.azure.services.tokens import LIFETIME
 from local.azure.vms.agent_process import agent_of, with_agent
 from local.azure.vms.agents import claims_of
@@ -83,6 +83,25 @@ def _service_principal(world: World, request: Request) -> Answer:
     return Answer(201, service_principals.create(world, str(request.json()["name"])))
 
 
+def _application(world: World, request: Request) -> Answer:
+    body = request.json()
+    redirects = {str(uri): str(kind) for uri, kind in body["redirects"].items()}
+    sign_in.register(world, str(body["id"]), str(body.get("audience", "api://dormouse")), redirects)
+    return Answer(204)
+
+
+def _person(world: World, request: Request) -> Answer:
+    body = request.json()
+    name = str(body["name"])
+    sign_in.add_person(world, name, [str(role) for role in body.get("roles") or []])
+    return Answer(200, {"object_id": world.guid("person", name)})
+
+
+def _revoked(world: World, request: Request) -> Answer:
+    sign_in.revoke(world, str(request.json()["name"]))
+    return Answer(204)
+
+
 def _roles_of_the_identity(world: World, request: Request) -> Answer:
     world.app_roles = [str(role) for role in request.json()["roles"]]
     return Answer(204)
@@ -94,6 +113,9 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "machines/agent"): _agent,
     ("POST", "machines/token"): _token,
     ("POST", "people/token"): _persons_token,
+    ("PUT", "people"): _person,
+    ("POST", "people/revoke"): _revoked,
+    ("PUT", "applications"): _application,
     ("POST", "service-principals"): _service_principal,
     ("PUT", "identity/roles"): _roles_of_the_identity,
 }

@@ -79,6 +79,11 @@ class Store:
         began, ran = self.fact("clock origin", repr(fresh.origin)), self.fact("clock speed", repr(fresh.speed))
         return Clock(float(ran), float(began))
 
+    def change_clock(self, clock: Clock) -> None:
+        """Use this clock from the next start on."""
+        values = {"clock origin": repr(clock.origin), "clock speed": repr(clock.speed)}
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", values.items())
+
     def instance(self, identifier: str) -> Instance | None:
         """The instance with this ID, or None."""
         row = self._db.execute("SELECT * FROM instances WHERE id = ?", (identifier,)).fetchone()

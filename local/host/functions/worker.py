@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from azure.functions import meta
 from azure.functions.decorators.function_app import FunctionRegister
 from azure.functions.durable_functions import ActivityTriggerConverter
 from azure.functions.timer import TimerRequest
+
+from local.host.functions.executions import Executions
 
 ENTRY = "function_app"
 GRPC = "durableRequiresGrpc"
@@ -97,6 +100,7 @@ class Worker:
         self._found = {(function.name.lower(), function.kind): function for function in self.functions.values()}
         threads = os.environ.get(THREADS)
         self._threads = ThreadPoolExecutor(int(threads) if threads else None)
+        self._executions = Executions.from_environment()
 
     @classmethod
     def at(cls, root: Path) -> "Worker":
@@ -140,19 +144,25 @@ class Worker:
 
     async def call_entity(self, function: Function, context: str) -> str:
         """Pass a batch of operations to an entity and return its response as JSON text; raises whatever it raises."""
-        return str(await self._in_thread(partial(function.code, context)))
+        with self._execution(function):
+            return str(await self._in_thread(partial(function.code, context)))
 
     def call_orchestrator(self, function: Function, context: dict[str, Any]) -> str:
         """Replay an orchestrator over its history and return its response as JSON text; raises whatever it raises."""
-        return str(function.code(json.dumps(context)))
+        with self._execution(function):
+            return str(function.code(json.dumps(context)))
 
     async def _call(self, function: Function, given: Any, client: str) -> Any:
         arguments = {str(function.trigger["name"]): given} | dict.fromkeys(function.clients, client)
         if function.wants_context:
             arguments["context"] = Invocation(function.name)
-        if inspect.iscoroutinefunction(function.code):
-            return await function.code(**arguments)
-        return await self._in_thread(partial(function.code, **arguments))
+        with self._execution(function):
+            if inspect.iscoroutinefunction(function.code):
+                return await function.code(**arguments)
+            return await self._in_thread(partial(function.code, **arguments))
+
+    def _execution(self, function: Function) -> AbstractContextManager[None]:
+        return self._executions.one(function.name, function.kind) if self._executions else nullcontext()
 
     async def _in_thread(self, call: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, contextvars.copy_context().run, call)

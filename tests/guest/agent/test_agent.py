@@ -407,6 +407,19 @@ def test_a_hold_is_reported_and_the_granted_hold_is_shown(
     assert run_hold_command(archive, machine, "off") == (0, "You have no hold to remove.\n")
 
 
+def test_a_shown_warning_is_reported_at_once_and_then_the_pause_of_the_answer_is_kept(
+    start: Start, alice: Terminal, control_plane: ControlPlane
+) -> None:
+    warning = {"id": "w1", "text": "It stops.", "stop_in_seconds": 900.0}
+    said = {"next_in_seconds": 3000, "confirmed": True, "warning": warning}
+    control_plane.answers = [answered(said)] * 9
+    start()
+    assert eventually(lambda: control_plane.heartbeats[-1:] != [] and control_plane.heartbeats[-1]["shown"] == ["w1"])
+    sent = len(control_plane.heartbeats)
+    time.sleep(1.0)  # more than a minute of agent time
+    assert len(control_plane.heartbeats) == sent, "a warning that is shown already does not hasten the next heartbeat"
+
+
 def test_a_hold_is_reported_at_once_even_during_a_long_pause(
     start: Start, machine: Machine, archive: Path, control_plane: ControlPlane
 ) -> None:

@@ -30,11 +30,11 @@ def announcer(machine: Machine, *names: str) -> tuple[WarningWriter, list[str]]:
 def test_a_warning_counts_as_shown_after_one_terminal_and_is_written_once_to_each(machine: Machine, terminal: Open) -> None:
     reached = terminal("pts/1")
     showing, found = announcer(machine, "pts/0", "pts/1")  # pts/0 was just closed
-    showing.show(W1)
+    assert showing.show(W1)
     assert showing.unreported() == ["w1"]
     late = terminal("pts/2")
     found.append("/dev/pts/2")
-    showing.show(W1)
+    assert not showing.show(W1)
     assert (reached.seen(), late.seen()) == (SEEN, SEEN)
     assert showing.unreported() == ["w1"]
     showing.confirm(["w1"])
@@ -49,7 +49,7 @@ def test_nothing_is_written_to_files_that_are_not_terminals(machine: Machine, fo
     os.mkfifo(machine.root / "run/pipe")
     (machine.root / "dev/null").symlink_to("/dev/null")
     showing = WarningWriter(FileSystem(str(machine.root)), lambda: found)
-    showing.show(W1)
+    assert not showing.show(W1)
     assert showing.unreported() == []
     assert (machine.root / "etc/motd").read_text() == "welcome"
 

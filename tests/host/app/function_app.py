@@ -1,6 +1,7 @@
 """A small app that uses the features of Durable Functions."""
 
 import json
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,7 @@ def open_to_all(req: func.HttpRequest) -> str:
 
 @app.route(route="echo", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def echo(req: func.HttpRequest) -> func.HttpResponse:
+    logging.getLogger("app").info("echoed")
     told = {"url": req.url, "params": dict(req.params), "headers": dict(req.headers), "body": req.get_body().hex()}
     return func.HttpResponse(json.dumps(told), mimetype="application/json")
 

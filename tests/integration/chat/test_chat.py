@@ -121,6 +121,8 @@ def test_every_chat_command_gets_its_reply(slack: Slack, machine: str) -> None:
         (f"password {machine}", "/secrets/dormouse-chat0-"),
         (f"start {machine}", f"{machine} is running"),
         ("idle", "No sweep has ended yet"),
+        ("costs", "All environments have cost "),
+        (f"costs {machine}", f"{machine} has cost "),
         ("sizes polandcentral gpu=a10", "Standard_NV6ads_A10_v5: 6 vCPUs, 55 GiB, 1 x NVIDIA A10, 0.59 USD/h"),
         ("sizes polandcentral gpu=a11", "There are no such sizes in polandcentral"),
         ("sizes polandcentral max_price=cheap", "`max_price` must be an amount above 0"),

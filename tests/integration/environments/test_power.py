@@ -134,3 +134,23 @@ def test_a_start_without_capacity_reports_no_capacity(control_plane: ControlPlan
 def test_a_command_for_an_unknown_environment_is_404(control_plane: ControlPlane) -> None:
     for verb in ("start", "stop", "restart"):
         assert control_plane.post("nobody", verb).status_code == 404
+
+
+def test_who_may_not_start_it_learns_why(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name)
+    azure.hold_up("POST", f"vm-{name}/deallocate")
+    stopping = control_plane.post(name, "stop")
+    busy = control_plane.client.get(f"/environments/{name}/opening").json()
+    assert (busy["phase"], busy["may_start"], busy["obstacle"]["code"]) == ("busy", False, "busy")
+    assert busy["operation"]["id"] == stopping.json()["operation"] in busy["obstacle"]["detail"]
+    assert control_plane.post(name, "open").status_code == 409
+    control_plane.follow(stopping)
+    azure.vanish(name, "virtualMachines")
+    gone = control_plane.client.get(f"/environments/{name}/opening").json()
+    assert (gone["phase"], gone["may_start"], gone["obstacle"]["code"], gone["ways_in"]) == (
+        "unavailable",
+        False,
+        "state",
+        [],
+    )
+    assert control_plane.post(name, "open").status_code == 409

@@ -21,6 +21,7 @@ from dormouse.http.openapi.document import document, problems_of
 from dormouse.http.problem_kinds import STATUS_OF
 from dormouse.http.problems import title_of
 from dormouse.http.routes import ROUTES
+from local.azure.services.activity import REPORT_SECRET
 from local.clock import timestamp
 from local.sandbox import CHATOPS_SECRET, SLACK_SECRET, Ground, temporary_ground
 
@@ -40,6 +41,7 @@ def ground() -> Iterator[Ground]:
         yield running
 
 
+SIGNED = {"/api/chatops/generic": CHATOPS_SECRET, "/api/machines/activity/signed": REPORT_SECRET}
 schema = schemathesis.openapi.from_dict(document())
 
 
@@ -54,11 +56,11 @@ def test_every_response_matches_the_openapi_description(case: Any, ground: Groun
 def _proof(case: Any, ground: Ground) -> dict[str, str]:
     """Keys and signatures for requests that have none."""
     headers = {"x-functions-key": ground.key}
-    if case.path == "/api/chatops/generic" and isinstance(case.body, dict) and "at" in case.body:
+    if case.path in SIGNED and isinstance(case.body, dict) and "at" in case.body:
         case.body["at"] = timestamp(ground.clock.now())
     content = case.as_transport_kwargs(base_url="http://x").get("json")
-    if case.path == "/api/chatops/generic" and content is not None:
-        headers["X-Hub-Signature-256"] = hub_signature(CHATOPS_SECRET, json.dumps(content).encode())
+    if case.path in SIGNED and content is not None:
+        headers["X-Hub-Signature-256"] = hub_signature(SIGNED[case.path], json.dumps(content).encode())
     if case.path.startswith("/api/chatops/slack"):
         now = str(int(ground.clock.seconds()))
         headers |= {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature(SLACK_SECRET, now, b"")}

@@ -26,12 +26,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "environments/{name}/extend": {"for": "1h"},
     "machines/hold": {"machine": "x", "for": "1h"},
     "machines/extend": {"machine": "x", "for": "1h"},
+    "machines/activity": {"reports": [{"environment": "nowhere", "busy_until": None}]},
     "machines/adopt": {"machine": "x"},
     "machines/release": {"machine": "x"},
     "sweeps": {"dry_run": True},
 }
 ENOUGH = {
     Permission.LOOK: {"viewer", "user", "operator", "admin"},
+    Permission.REPORT: {"operator", "admin"},  # users on their own, below
     Permission.OWN: {"user", "operator", "admin"},
     Permission.OPERATE: {"operator", "admin"},
 }
@@ -93,6 +95,45 @@ def test_each_role_can_use_exactly_its_routes(
         assert two[THEIRS] not in str(problem)
     else:
         assert answer.status_code not in (401, 403, 500), answer.text
+
+
+@pytest.mark.parametrize("whose", [MINE, THEIRS])
+@pytest.mark.parametrize("role", ROLES[1:])
+def test_views_say_exactly_what_the_routes_allow(role: str, whose: str, people: People, two: dict[str, str]) -> None:
+    """`may` of an environment and of its machines, against a dry run of each command that any role may give."""
+    token, name = people.token("alice", role), two[whose]
+    said = people.ask("GET", f"environments/{name}", token).json()["may"]
+    for command in ("start", "stop", "restart", "hold", "extend", "delete"):
+        method, path = ("DELETE", "") if command == "delete" else ("POST", f"/{command}")
+        body = BODIES.get(f"environments/{{name}}/{command}")
+        allowed = people.ask(method, f"environments/{name}{path}?dry_run=true", token, body).status_code != 403
+        assert (command in said) is allowed, command
+    listed = people.ask("GET", f"environments?search={name}", token).json()["value"][0]["may"]
+    assert listed == said
+    overview = people.ask("GET", f"overview?search={name}", token).json()
+    (row,) = [one for one in overview["value"] if one["environment"] == name]
+    assert row["may"] == said
+    me = people.ask("GET", "me", token).json()
+    assert (me, me["role"]) == (overview["me"], role)
+    for permission, enough in ((Permission.LOOK, ENOUGH[Permission.LOOK]), (Permission.OPERATE, ENOUGH[Permission.OPERATE])):
+        assert (permission in me["permissions"]) is (role in enough)
+
+
+def test_activity_is_reported_by_owners_and_by_the_app_role_for_it(people: People, two: dict[str, str]) -> None:
+    def reported(token: str, *names: str) -> httpx.Response:
+        body = {"reports": [{"environment": name, "busy_until": "2000-01-01T00:00:00Z"} for name in names]}
+        return people.ask("POST", "machines/activity", token, body)
+
+    alice, robot = people.token("alice", "user"), people.token("robot", "reporter")
+    assert reported(alice, two[MINE]).status_code == 200
+    refused = reported(alice, two[MINE], two[THEIRS], "nowhere")
+    assert (refused.status_code, two[MINE] in refused.json()["detail"]) == (403, False)
+    assert f"{two[THEIRS]}, nowhere" in refused.json()["detail"], "it says nothing about whether they exist"
+    assert reported(people.token("vera", "viewer"), two[MINE]).status_code == 403
+    said = reported(robot, two[MINE], two[THEIRS], "nowhere")
+    assert (said.status_code, len(said.json()["value"]), said.json()["unknown"]) == (200, 2, ["nowhere"])
+    assert people.ask("GET", "machines", robot).status_code == 403, "it allows nothing else"
+    assert people.ask("POST", "machines/hold", robot, BODIES["machines/hold"]).status_code == 403
 
 
 def test_the_operation_history_shows_caller_and_channel(people: People, two: dict[str, str], ground: Ground) -> None:

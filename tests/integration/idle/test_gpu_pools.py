@@ -128,6 +128,11 @@ def told(ground: Ground) -> Iterator[dict[str, Any]]:
         client.post("/environments/rc1/hold", json={"for": "1h", "reason": "a demo"}).raise_for_status()
         seen["held"] = runners.until(lambda line: line["verdict"] == "held")
         client.post("/environments/rc1/hold", json={"for": 0}).raise_for_status()
+        end = rfc3339(parse_moment(client.get("/health").json()["time"]) + 300 * MINUTE)
+        said = {"reports": [{"environment": "rc1", "busy_until": end, "reason": "a booking"}]}
+        client.post("/machines/activity", json=said).raise_for_status()
+        seen["reported"] = [runners.until(lambda line: line["verdict"] == "busy"), *(runners.sweep() for _ in range(4))]
+        client.post("/machines/activity", json={"reports": [{"environment": "rc1", "busy_until": None}]}).raise_for_status()
         seen["warned"] = runners.until(lambda line: bool(line["next_action"] == "warn"))
         seen["asleep"] = runners.until(lambda line: bool(line["state"] == "stopped"))
         seen["asleep settings"] = runners.settings
@@ -145,6 +150,14 @@ def told(ground: Ground) -> Iterator[dict[str, Any]]:
         _sleep_on(runners, seen)
         yield seen
         runners.azure.as_before()
+
+
+def test_what_is_reported_busy_from_outside_keeps_the_nodes_of_a_pool_without_work(told: dict[str, Any]) -> None:
+    lines = told["reported"]
+    assert {(line["verdict"], line["state"], line["next_action"]) for line in lines} == {("busy", "running", None)}
+    assert all("function-key reports it busy until" in line["reason"] for line in lines)
+    assert all(line["reason"].endswith(": a booking.") for line in lines)
+    assert told["warned"]["verdict"] == "idle", "it is judged by its own signals again"
 
 
 def test_a_message_that_is_being_worked_on_is_use(told: dict[str, Any]) -> None:

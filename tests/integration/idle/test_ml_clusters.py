@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dormouse.clock import parse_moment, rfc3339
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import lines_of_the_report, sweep_ended, warm_up
 from tests.support import SUBSCRIPTION, AzureSide, ControlPlane, until
@@ -18,13 +19,13 @@ SHARED: dict[str, Any] = {"blueprint": "ml-shared", "region": "westeurope", "sta
 COMPUTE = "Microsoft.MachineLearningServices/workspaces/computes"
 LOW = "Total Cluster LowPriority Regional vCPUs"
 SOON = {"window": "5m", "grace": "0m", "lead": "5m"}
-NAMES = ("held", "slow", "again", "waits", "works", "kept", "poor")
+NAMES = ("held", "slow", "again", "waits", "works", "kept", "poor", "reported", "asked")
 HELD, SLOW = {"minNodeCount": 2}, {"minNodeCount": 0, "nodeIdleTimeBeforeScaleDown": "PT10H"}
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
-    """A workspace with seven clusters."""
+    """A workspace with nine clusters, about which an activity service is asked."""
     with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
         with running.simulation() as simulation:
             simulation.put("/permissions", json={"assignments": RIGHTS}).raise_for_status()
@@ -43,7 +44,7 @@ class Clusters:
 
     def __init__(self, control_plane: ControlPlane, azure: AzureSide) -> None:
         self.control_plane, self.azure = control_plane, azure
-        self.ids = {one["name"]: str(one["id"]) for one in azure.of_type("vision", COMPUTE)}
+        self.ids = {one["name"]: str(one["id"]) for one in azure.of_type("observed", COMPUTE)}
 
     @classmethod
     def built(cls, control_plane: ControlPlane, azure: AzureSide, *names: str) -> "Clusters":
@@ -51,12 +52,12 @@ class Clusters:
         control_plane.up("shared", SHARED)
         low = {"poor": {"priority": "low"}}
         clusters = [{"name": name, "max_nodes": 4, **low.get(name, {})} for name in names]
-        control_plane.up("vision", {**WORKSPACE, "clusters": clusters})
+        control_plane.up("observed", {**WORKSPACE, "clusters": clusters})
         return cls(control_plane, azure)
 
     def scale(self, name: str, **settings: Any) -> None:
         """A user changes the scale settings by hand."""
-        (cluster,) = (one for one in self.azure.of_type("vision", COMPUTE) if one["name"] == name)
+        (cluster,) = (one for one in self.azure.of_type("observed", COMPUTE) if one["name"] == name)
         cluster["properties"]["properties"]["scaleSettings"] |= settings
         self.azure._appear(cluster)
 
@@ -65,7 +66,7 @@ class Clusters:
         return str(said["id"])
 
     def settings(self, name: str) -> dict[str, Any]:
-        (cluster,) = (one for one in self.azure.of_type("vision", COMPUTE) if one["name"] == name)
+        (cluster,) = (one for one in self.azure.of_type("observed", COMPUTE) if one["name"] == name)
         found: dict[str, Any] = cluster["properties"]["properties"]["scaleSettings"]
         return found
 
@@ -90,7 +91,7 @@ def told(ground: Ground) -> Iterator[dict[str, Any]]:
         azure.limit("westeurope", LOW, 0)
         clusters.scale("slow", **SLOW)
         clusters.run("slow", seconds=30)
-        for name in ("held", "again", "kept"):
+        for name in ("held", "again", "kept", "reported", "asked"):
             clusters.scale(name, **HELD)
         clusters.scale("waits", minNodeCount=1)
         clusters.run("waits", nodes=9, name="too-wide")
@@ -99,6 +100,11 @@ def told(ground: Ground) -> Iterator[dict[str, Any]]:
         clusters.sweep()
         held = {"machine": clusters.ids["kept"], "for": "20h", "reason": "a demo"}
         client.post("/machines/hold", json=held).raise_for_status()
+        later = rfc3339(parse_moment(client.get("/health").json()["time"]) + 20 * 3600)
+        report = {"machine": clusters.ids["reported"], "busy_until": later, "reason": "an experiment"}
+        client.post("/machines/activity", json={"reports": [report]}).raise_for_status()
+        said = {"id": clusters.ids["asked"], "state": "busy", "busy_until": later}
+        simulation.put("/activity", json=said).raise_for_status()
         seen: dict[str, Any] = {"clusters": clusters, "blind": []}
 
         def warned() -> bool:
@@ -131,12 +137,15 @@ def test_an_idle_cluster_that_holds_nodes_is_warned_and_scaled_to_zero(told: dic
     clusters: Clusters = told["clusters"]
     warned, asleep = told["warned"]["held"], told["asleep"]["held"]
     assert warned["verdict"] == "idle"
-    assert warned["reason"] == "Idle for 5 minutes: it holds 2 nodes, none was active, and no run is queued or running."
+    assert warned["reason"] == (
+        "Idle for 5 minutes: it holds 2 nodes, none was active, and no run is queued or running. "
+        "The activity service activity.localhost reports no activity."
+    )
     assert "It will be scaled to zero nodes at" in warned["next_action_text"]
     assert clusters.notices("held") == ["warned", "stopped"]
     assert clusters.settings("held") == {"minNodeCount": 0, "maxNodeCount": 4, "nodeIdleTimeBeforeScaleDown": "PT2M"}
     assert (asleep["verdict"], asleep["hours_asleep"] > 0, asleep["saved_amount"] > 0) == ("stopped", True, True)
-    operations = clusters.control_plane.client.get("/operations", params={"environment": "vision"}).json()["value"]
+    operations = clusters.control_plane.client.get("/operations", params={"environment": "observed"}).json()["value"]
     ended = [one for one in operations if one["requested_by"] == "sweep (idle)"]
     assert {(one["verb"], one["outcome"]) for one in ended} == {("stop", "succeeded")}
     assert all(one["reason"].endswith("Azure confirms that it holds no nodes.") for one in ended)
@@ -167,7 +176,7 @@ def test_a_run_without_quota_is_blocked_and_says_why(told: dict[str, Any]) -> No
     assert (line["verdict"], line["next_action"], line["state"]) == ("blocked", None, "stopped")
     assert line["reason"].startswith("Its run cheap has waited since ")
     assert f"because the Azure ML quota '{LOW}' in westeurope is 0" in line["reason"]
-    problem = told["clusters"].control_plane.get("vision")["problem"]
+    problem = told["clusters"].control_plane.get("observed")["problem"]
     assert "Its run cheap has waited since" in problem
 
 
@@ -176,6 +185,16 @@ def test_a_hold_keeps_the_nodes_of_a_cluster(told: dict[str, Any]) -> None:
     assert (line["verdict"], line["state"]) == ("held", "running")
     assert line["hold"]["reason"] == "a demo"
     assert told["clusters"].settings("kept")["minNodeCount"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "by"), [("reported", "function-key"), ("asked", "the activity service activity.localhost")]
+)
+def test_activity_from_outside_keeps_the_nodes_of_a_cluster(told: dict[str, Any], name: str, by: str) -> None:
+    for line in (told["warned"][name], told["asleep"][name]):
+        assert (line["verdict"], line["state"], [one["by"] for one in line["activity"]]) == ("busy", "running", [by])
+        assert line["reason"].startswith(f"In use: {by} reports it busy until ")
+    assert told["clusters"].settings(name)["minNodeCount"] == 2
 
 
 def test_while_runs_cannot_be_read_nothing_is_scaled_down_and_the_warning_stays(told: dict[str, Any]) -> None:
@@ -196,8 +215,8 @@ def test_one_sweep_asks_once_for_the_clusters_and_once_for_the_metrics_of_a_work
 
 def test_an_environment_with_clusters_only_can_be_held_and_leased(told: dict[str, Any]) -> None:
     client = told["clusters"].control_plane.client
-    held = client.post("/environments/vision/hold", json={"for": "1h"}).raise_for_status().json()
+    held = client.post("/environments/observed/hold", json={"for": "1h"}).raise_for_status().json()
     assert held["machine"].lower().startswith(SUBSCRIPTION.lower())
-    assert client.get("/environments/vision").json()["hold"] is not None
+    assert client.get("/environments/observed").json()["hold"] is not None
     adopted = client.post("/machines/adopt", json={"machine": told["clusters"].ids["held"]})
     assert adopted.status_code == 422

@@ -1,6 +1,7 @@
 """Roles and permissions, and ownership of environments."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from dormouse.access.roles import (
     Role,
     highest,
     may_act,
+    may_report_on,
     owns,
     read_chat_users,
     require_admin,
@@ -26,6 +28,7 @@ ALICE, BOB = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-00
 ENOUGH: dict[Permission, set[Role | None]] = {
     Permission.NOTHING: {None, *Role},
     Permission.LOOK: {Role.VIEWER, Role.USER, Role.OPERATOR, Role.ADMIN},
+    Permission.REPORT: {Role.USER, Role.OPERATOR, Role.ADMIN},
     Permission.OWN: {Role.USER, Role.OPERATOR, Role.ADMIN},
     Permission.OPERATE: {Role.OPERATOR, Role.ADMIN},
 }
@@ -47,6 +50,15 @@ def allowed(check: Callable[[], None]) -> bool:
 @pytest.mark.parametrize("role", [None, *Role])
 def test_a_permission_requires_its_role_or_a_higher_one(right: Permission, role: Role | None) -> None:
     assert allowed(lambda: require_permission(caller(role), right)) is (role in ENOUGH[right])
+
+
+@pytest.mark.parametrize("right", Permission)
+def test_the_app_role_for_reports_allows_nothing_else(right: Permission) -> None:
+    reporter = replace(caller(None), reports=True)
+    expected = right in (Permission.NOTHING, Permission.REPORT)
+    assert allowed(lambda: require_permission(reporter, right)) is expected
+    assert may_report_on(reporter, "anyone")
+    assert not may_report_on(caller(Role.USER), "")
 
 
 @pytest.mark.parametrize("role", [None, *Role])

@@ -9,7 +9,8 @@ import pytest
 from azure.monitor.querymetrics.aio import MetricsClient
 
 from activities.idle.clusters import read_clusters, with_node_evidence
-from activities.idle.execute import begin_claims, confirm_states
+from activities.idle.confirm import confirm_states
+from activities.idle.execute import begin_claims
 from activities.machines import read_machine
 from dormouse.clock import HOUR, MINUTE
 from dormouse.cloud.clients import Cloud

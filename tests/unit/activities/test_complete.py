@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -18,9 +19,11 @@ from dormouse.idle.sweep import SweepClosing, SweepEnd, SweepRequest
 from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
+from tests.support import ROOT
 from tests.unit.builders import NOW, case, machine, planned, remembered
 from tests.unit.twins import SETTINGS, MemoryTables, stopped_clock
 
+FIELD = re.compile(r"sweep\.(\w+)")
 OPERATION = "lab:vm-stop-01M8J8WFS2VXEX4MSYZ4DDW3F4"
 
 
@@ -92,6 +95,20 @@ def test_the_end_of_a_sweep_is_an_event_in_the_log(caplog: pytest.LogCaptureFixt
     (event,) = events(caplog)
     assert (event["event"], event["sweep"], event["dry_run"]) == ("sweep ended", "sweep-1", dry_run)
     assert (event["machines"], event["verdicts"], event["saved_amount"]) == (2, {"idle": 2}, 7.5)
+
+
+def test_the_alert_about_missing_sweeps_and_the_workbook_read_what_the_event_has(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        asyncio.run(finish_sweep(SweepEnd(SweepRequest("sweep-1"), NOW - 60, NOW, 1, SweepSummary(2)), Place()))
+    (message,) = (record.getMessage() for record in caplog.records if "sweep ended" in record.getMessage())
+    bicep, workbook = (ROOT / "infra" / name for name in ("modules/monitoring.bicep", "workbook.json"))
+    (alert,) = (line for line in bicep.read_text().splitlines() if "sweep ended" in line and "query:" in line)
+    wanted = [(how, text.replace('\\\\"', '"')) for how, text in re.findall(r'Message (startswith|has) "(.*?[^\\])"', alert)]
+    assert [how for how, _ in wanted] == ["startswith", "has"]
+    assert all(message.startswith(text) if how == "startswith" else text in message for how, text in wanted)
+    read = {name for line in workbook.read_text().splitlines() if "sweep ended" in line for name in FIELD.findall(line)}
+    assert read
+    assert read <= json.loads(message).keys()
 
 
 def test_an_action_that_failed_is_an_event_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

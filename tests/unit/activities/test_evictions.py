@@ -13,7 +13,8 @@ from dormouse.idle.evidence import Evaluation
 from dormouse.idle.tracking import Eviction
 from dormouse.ids import new_operation_id
 from dormouse.lifecycle import State, Verb
-from dormouse.records.environments import OPERATIONS, Records
+from dormouse.records.environments import Records
+from dormouse.records.operation_rows import OPERATIONS
 from tests.unit.azure import Azure, cloud_over
 from tests.unit.builders import IDENTIFIER, LONG_AGO, NOW, case, machine, remembered
 from tests.unit.twins import MemoryTables

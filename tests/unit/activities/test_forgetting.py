@@ -12,6 +12,7 @@ from activities.idle.stopped import note_failed_deletion
 from dormouse.clock import HOUR, MINUTE, rfc3339
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.idle.decision import NextAction
+from dormouse.idle.outside.reports import ActivityReport
 from dormouse.idle.stages.sleep import FailedDeletion, SleepRecord
 from dormouse.idle.sweep import ActionClaim, LeaseEnd, PlannedAction
 from dormouse.idle.tracking import ActionReason, Hold, TrackedMachine
@@ -35,6 +36,7 @@ DUE = remembered(
     warning=warned(),
     sleep=SleepRecord(dormant_since=SLEPT),
 )
+REPORT = ActivityReport("tool", "ann's tool", NOW + 60, "", NOW - 60)
 START = OperationRecord("ml1-start-01M8J8WFS2VXEX4MSYZ4DDW3F5", "ml1", Verb.START, "ann", rfc3339(NOW - 60))
 
 
@@ -93,6 +95,7 @@ def changed(**spec: Any) -> EnvironmentRecord:
         (Story(record=changed(forget_after=AFTER + 1440)), "Its users must be warned first."),
         (Story(others=(replace(RECORD, name="ml2", depends_on=("ml1",)),)), "other environments depend on it: ml2"),
         (Story(memory=replace(DUE, vm_id="other")), "not due"),
+        (Story(memory=replace(DUE, reports=(REPORT,))), "vm-ml1 is in use: ann's tool reports it busy until"),
     ],
 )
 def test_who_came_at_the_last_second_keeps_it(story: Story, words: str) -> None:

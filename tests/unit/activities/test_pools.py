@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from activities.idle.execute import begin_claims, confirm_states
+from activities.idle.confirm import confirm_states
+from activities.idle.execute import begin_claims
 from activities.idle.pools import change_pool, read_pools, with_pool_evidence
 from activities.machines import read_machine
 from dormouse.clock import HOUR, rfc3339

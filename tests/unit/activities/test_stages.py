@@ -5,7 +5,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from azure.mgmt.compute.aio.operations import VirtualMachinesOperations
 from azure.monitor.querymetrics.aio import MetricsClient
 
@@ -19,6 +22,8 @@ from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.idle.evaluation import EvaluationRules
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.outside.reports import ActivityReport
+from dormouse.idle.outside.services import ActivityService
 from dormouse.idle.stages.sleep import EnvironmentSleep, Stages
 from dormouse.idle.sweep import ActionClaim, EnvironmentStop
 from dormouse.idle.tracking import Hold, Lease, LeaseAction, TrackedMachine
@@ -126,6 +131,76 @@ def seen(story: Story, **fields: Any) -> tuple[Evaluation, int]:
 
     (found,) = asyncio.run(read())
     return found, place.machines.asked
+
+
+SAYS = ActivityReport("slurm", "slurm", NOW + HOUR, "job 7", NOW - 60)
+POOL_REPORTED, VM_REPORTED = replace(DUE, reports=(SAYS,)), replace(RUNS, reports=(SAYS,))
+OVER = replace(SAYS, until=NOW)
+
+
+@pytest.mark.parametrize(
+    ("story", "words"),
+    [
+        (Story(memory=POOL_REPORTED), "gpu is in use: slurm reports it busy until 2027-01-15 09:00 UTC: job 7"),
+        (Story(tracked=VM_REPORTED), "vm-queue is in use: slurm reports it busy until 2027-01-15 09:00 UTC: job 7"),
+        (Story(tracked=VM_REPORTED, power="deallocated"), "vm-queue is in use: slurm reports it busy until"),
+        (Story(memory=replace(DUE, reports=(OVER,))), ""),
+    ],
+)
+def test_what_is_reported_busy_from_outside_keeps_everything_as_it_is(story: Story, words: str) -> None:
+    sleep = seen(story)[0].sleep
+    assert sleep is not None
+    assert (sleep.why_not.startswith(words), bool(sleep.why_not)) == (True, bool(words))
+    if words:
+        stop, _ = rechecked(story)
+        assert stop.change is None
+        assert words in stop.why
+
+
+def with_service(state: str, *identifiers: str) -> tuple[EnvironmentSleep | None, list[list[str]]]:
+    """What is known of the rest if a service says this of these targets, "not_busy" of others; and what it was asked."""
+    questions: list[list[str]] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        question = await request.json()
+        questions.append(question["machines"])
+        if state == "broken":
+            return web.Response(status=500)
+        said = [{"machine": one, "state": state if one in identifiers else "not_busy"} for one in question["machines"]]
+        entries = [{**one, "busy_until": rfc3339(NOW + HOUR)} if one["state"] == "busy" else one for one in said]
+        return web.json_response({"id": question["id"], "machines": entries})
+
+    async def read() -> list[Evaluation]:
+        application = web.Application()
+        application.router.add_post("/busy", answer)
+        async with TestServer(application) as server, aiohttp.ClientSession() as session:
+            service = ActivityService("", str(server.make_url("/busy")))
+            place = Story().place()
+            place.settings = replace(place.settings, activity_url=(service,), activity_url_secret="s")
+            place.outside = session
+            await place.prepare()
+            one = case(machine=FORCED, tracked=DUE, nodes=SEEN, stages=STAGES)
+            rules = EvaluationRules(activity=(service,))
+            return await with_sleep([one], {"rc1": Story().environment}, rules, place)
+
+    (found,) = asyncio.run(read())
+    return found.sleep, questions
+
+
+def test_an_activity_service_is_asked_once_about_all_of_an_environment_that_sleeps() -> None:
+    sleep, questions = with_service("not_busy")
+    assert (sleep, questions) == (EnvironmentSleep(), [[FORCED.id, VM]])
+
+
+@pytest.mark.parametrize(("identifier", "name"), [(FORCED.id, "gpu"), (VM, "vm-queue")])
+def test_what_an_activity_service_says_or_does_not_say_keeps_everything_as_it_is(identifier: str, name: str) -> None:
+    sleep, _ = with_service("busy", identifier)
+    assert sleep is not None
+    assert sleep.why_not.startswith(f"{name} is in use: the activity service 127.0.0.1 reports it busy until")
+    for state in ("unknown", "nonsense", "broken"):
+        sleep, _ = with_service(state, identifier)
+        assert sleep is not None
+        assert any(one.startswith(f"{name}: ") for one in sleep.unread), state
 
 
 def operation(by: str, at: float, status: OutcomeStatus | None = OutcomeStatus.SUCCEEDED) -> OperationRecord:

@@ -182,7 +182,7 @@ def test_only_some_fields_can_change_in_place_and_each_other_one_is_named() -> N
     assert {fault.pointer for fault in changed} == {"/container", "/image/sku", "/network/subnet"}
     assert (
         "`allow_from`, `disk`, `fallback`, `forget`, `forget_after`, `hibernation`, `idle`, `max_hourly_cost`, "
-        "`on_eviction`, `schedule`, `size` and `stack` can be" in changed[0].detail
+        "`monthly_budget`, `on_budget`, `on_eviction`, `schedule`, `size` and `stack` can be" in changed[0].detail
     )
 
 

@@ -36,6 +36,8 @@ CARD = Card(
         ("ls", Command(Word.STATUS)),
         ("show ml1", Command(Word.STATUS, "ml1")),
         ("idle", Command(Word.IDLE)),
+        ("costs", Command(Word.COSTS)),
+        ("costs ML1", Command(Word.COSTS, "ml1")),
         ("start", Command(Word.START)),
         ("hold ml1 2h30m a run of Bob's", Command(Word.HOLD, "ml1", {"for": "2h30m", "reason": "a run of Bob's"})),
         ("hold ml1 2 hours for training", Command(Word.HOLD, "ml1", {"for": "2h", "reason": "for training"})),

@@ -23,7 +23,7 @@ from dormouse.idle.tracking import LeaseAction
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import MOST_LINES, Card, fitting
-from dormouse.services.environments import EnvironmentPage
+from dormouse.services.lists.environments import EnvironmentPage
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.machines import (
@@ -86,12 +86,15 @@ ROW = MachineView(
     kind="virtual_machine",
     name="gpu1",
     environment=None,
+    owner=None,
+    blueprint=None,
     region="",
     size="",
     state=State.RUNNING,
     verdict=VerdictKind.IDLE,
     reason="Idle.",
     measurements={},
+    activity=(),
     next_action=NextAction.WARN,
     next_action_at=None,
     next_action_text="It is warned.",
@@ -114,6 +117,7 @@ REPORT = IdleReport(
     summary=SweepSummary(machines=3, verdicts={"busy": 2, "idle": 1}),
     value=(ROW, replace(ROW, verdict=VerdictKind.BUSY)),
     next=None,
+    total=2,
 )
 
 
@@ -157,10 +161,10 @@ def test_a_busy_environment_offers_only_status() -> None:
 
 def test_a_list_shows_what_is_billed() -> None:
     stopped = replace(VIEW, name="ml2", state=State.STOPPED, billed=False)
-    card = list_card(EnvironmentPage([VIEW, stopped], "more", []))
+    card = list_card(EnvironmentPage([VIEW, stopped], "more", [], 3))
     assert (card.title, card.text) == ("2 environments, 1 billed now", "There are more environments than are shown.")
     assert card.lines[1] == "ml2: stopped, Standard_NV6ads_A10_v5, alice"
-    assert list_card(EnvironmentPage([], "", [])).title == "There are no environments yet"
+    assert list_card(EnvironmentPage([], "", [], 0)).title == "There are no environments yet"
 
 
 def test_a_shorter_hold_is_answered_with_the_longer_existing_one() -> None:
@@ -220,3 +224,11 @@ def test_a_card_of_any_length_fits_into_a_custom_status() -> None:
     few = Card("t", "x", (("a", "b"), ("c", "d"), ("e", "f")), ("one",))
     assert fitting(few).lines == ("one",)
     assert MOST_LINES > 0
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED, State.STOPPED_BILLED, State.PARTIAL])
+def test_an_environment_has_its_open_link_if_that_is_known(state: State) -> None:
+    link = "https://ours.example/api/open/ml1"
+    view = replace(VIEW, state=state, operation=None)
+    assert [one.url for one in environment_card(replace(view, open_url=link)).buttons if one.url] == [link]
+    assert not any(one.url for one in environment_card(view).buttons)

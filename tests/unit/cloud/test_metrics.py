@@ -89,3 +89,23 @@ def test_unreadable_data_of_one_machine_do_not_affect_the_others() -> None:
     assert "returned data for m1 that cannot be parsed" in outside["m1"].problem
     assert whole(outside["m0"])
     assert whole(outside["m2"])
+
+
+class OneWayMissing(Monitor):
+    """Azure Monitor that does not know the outgoing traffic of one minute of the window."""
+
+    async def send_request(self, request: Any, **_: Any) -> Any:
+        answer = await super().send_request(request)
+        for metric in answer.content["values"][0]["value"]:
+            if metric["name"]["value"] == "Network Out Total":
+                data = [*metric["timeseries"][0]["data"]]
+                data[-3] = {"timeStamp": data[-3]["timeStamp"]}
+                metric["timeseries"] = [{"data": data}]
+        return answer
+
+
+def test_a_minute_of_which_one_way_is_not_known_is_not_known() -> None:
+    outside = told(OneWayMissing(), "m0")["m0"]
+    network, disk = (outside.tracks[f"{name}_bytes_per_second"].window for name in ("network", "disk"))
+    assert [place for place, value in enumerate(network) if value is None] == [len(network) - 3]
+    assert set(network) - {None} == set(disk) == {2.0}, "both ways together, a second"

@@ -21,6 +21,7 @@ from dormouse.idle.eviction import (
     with_eviction,
 )
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.power.observation import with_observation
 from dormouse.idle.recheck import recheck
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.tracking import (
@@ -32,7 +33,6 @@ from dormouse.idle.tracking import (
     LeaseAction,
     TrackedMachine,
     with_failure,
-    with_observation,
     with_settled_eviction,
     with_shutdown,
 )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.evidence import Evaluation, Evidence, TimeSeries, missing, numbers, tracks, with_agent
+from dormouse.idle.evidence import Evaluation, Evidence, TimeSeries, missing, numbers, tracks
+from dormouse.idle.heartbeats.agent_evidence import first_minute, with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.heartbeats.signals import HOST, INSIDE, Values
 from dormouse.idle.policy import IdlePolicy
@@ -67,6 +68,26 @@ def test_the_window_ends_three_minutes_ago_and_newer_minutes_are_recent(second: 
         gpu_problem="no driver",
         problems={"jobs": "x"},
     )
+
+
+@pytest.mark.parametrize(
+    ("newest", "behind", "window", "recent"),
+    [
+        (4, 0, (8.0, 7.0, 6.0, 5.0, 4.0), (None, None, None, None)),
+        (5, 1, (9.0, 8.0, 7.0, 6.0, 5.0), (None,) * 5),
+        (9, 5, (13.0, 12.0, 11.0, 10.0, 9.0), (None,) * 9),
+        (10, 5, (13.0, 12.0, 11.0, 10.0, None), (None,) * 9),  # later than an interval: the minute is missing
+    ],
+)
+def test_the_window_ends_with_the_newest_reported_minute_but_at_most_one_interval_early(
+    newest: int, behind: int, window: Values, recent: Values
+) -> None:
+    present = int(NOW // MINUTE)
+    minutes: dict[int, Values] = {present - ago: (float(ago),) for ago in range(newest, 20)}
+    record = AgentRecord(IDENTIFIER, NOW, LONG_AGO, names=("jobs",), minutes=minutes)
+    found = with_agent(Evidence(), record, 5, NOW)
+    assert (found.behind, found.inside) == (behind, {"jobs": TimeSeries(window, recent)})
+    assert first_minute(5, NOW) == present - 13
 
 
 def test_what_the_agent_reports_comes_before_what_azure_monitor_measures() -> None:

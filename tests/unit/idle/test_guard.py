@@ -16,7 +16,7 @@ from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.tracking import ActionReason, Lease, LeaseAction, PendingWarning, with_failure
 from dormouse.idle.verdict import VerdictKind, evaluate
 from dormouse.lifecycle import State
-from tests.unit.builders import CPU_ONLY, NOW, case, decision_on, machine, quiet, remembered, with_value
+from tests.unit.builders import CPU_ONLY, NOW, case, decided, decision_on, machine, quiet, remembered, warned, with_value
 
 CLOCK = datetime.fromtimestamp(NOW, UTC)
 NOTHING_KNOWN_OUTSIDE: dict[str, Evidence] = {
@@ -202,3 +202,15 @@ def test_a_session_without_input_is_not_reported_as_no_session(name: str) -> Non
 def test_lateness_counts_from_the_agreed_time() -> None:
     decision = decision_on(scheduled(NOTHING_KNOWN_OUTSIDE["no answer"]))
     assert NOW - decision.due == pytest.approx(31 * MINUTE, abs=MINUTE)
+
+
+def test_what_the_agent_has_not_reported_yet_forbids_a_stop_and_changes_no_verdict() -> None:
+    late = case(evidence=quiet(behind=2))
+    verdict, decision = decided(late)
+    assert verdict.kind is VerdictKind.IDLE
+    words = "its agent has reported nothing about the last 5 minutes"
+    assert (decision.action, decision.blocked) == (NextAction.NOTHING, words)
+    assert unknowns(late, ActionReason.SCHEDULE) == [words]
+    open_warning = case(evidence=quiet(behind=1), tracked=remembered(warning=warned()))
+    assert decision_on(open_warning).action is NextAction.NOTHING, "the warning is not withdrawn"
+    assert decision_on(case()).action is NextAction.WARN

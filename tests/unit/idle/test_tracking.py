@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from dormouse.clock import HOUR, MINUTE
 from dormouse.idle.heartbeats.agent_record import AgentRecord
+from dormouse.idle.power.observation import TRANSITIONAL, is_replacement, with_observation
 from dormouse.idle.stages.sleep import SleepRecord
 from dormouse.idle.tracking import (
     FIRST_PAUSE,
-    TRANSITIONAL,
     ActionReason,
     Eviction,
     Hold,
@@ -20,9 +20,7 @@ from dormouse.idle.tracking import (
     LeaseAction,
     PendingWarning,
     TrackedMachine,
-    is_replacement,
     with_failure,
-    with_observation,
     with_shutdown,
     with_verdict,
     with_wakeup,
@@ -182,7 +180,7 @@ def test_a_lease_that_has_stopped_its_machine_is_removed() -> None:
 
 
 def test_what_is_stored_has_these_words_and_defaults() -> None:
-    stages = {"stop_after", "forget_after"}
+    stages = {"stop_after", "forget_after", "budget"}
     assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed", "eviction", "jobs"} | stages
     assert set(LeaseAction) == {"stop", "delete"}
     assert Lease(NOW, LeaseAction.STOP, "alice").since == 0.0

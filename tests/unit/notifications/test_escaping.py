@@ -1,5 +1,7 @@
 """Texts of users are shown as written, and their markup has no effect in chats."""
 
+from dataclasses import replace
+
 import pytest
 
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
@@ -13,16 +15,16 @@ EVIL = Notification(
 
 
 def test_foreign_markup_is_escaped_for_slack() -> None:
-    text = FORMS["slack"](EVIL, "https://ours.example/snooze/x")["text"]
+    text = FORMS["slack"](EVIL, "https://ours.example/snooze/x", "")["text"]
     assert text.startswith("*&lt;!channel&gt;*\nsee &lt;https://evil.example|here&gt;")
     assert "&amp; then" in text
     assert text.count("<") == 1, "only our own link is a link"
     assert "<https://ours.example/snooze/x|" in text
-    assert FORMS["slack"](EVIL, "")["unfurl_links"] is False
+    assert FORMS["slack"](EVIL, "", "")["unfurl_links"] is False
 
 
 def test_foreign_markup_is_escaped_for_teams() -> None:
-    card = FORMS["teams"](EVIL, "https://ours.example/snooze/x")["attachments"][0]["content"]
+    card = FORMS["teams"](EVIL, "https://ours.example/snooze/x", "")["attachments"][0]["content"]
     name, text = (block["text"] for block in card["body"])
     assert name == r"\<!channel\>"
     assert r"\[there\]\(https://evil.example\) \*now\*" in text
@@ -30,9 +32,17 @@ def test_foreign_markup_is_escaped_for_teams() -> None:
 
 
 def test_a_plain_webhook_gets_the_unescaped_text() -> None:
-    body = FORMS["webhook"](EVIL, "")
+    body = FORMS["webhook"](EVIL, "", "")
     assert (body["event"], body["text"]) == ("attention", EVIL.text)
-    assert "snooze_url" not in body
+    assert not {"snooze_url", "open_url"} & set(body)
+
+
+def test_open_links_are_buttons_and_a_field() -> None:
+    asleep, opens = replace(EVIL, environment="ml1"), "https://ours.example/api/open/ml1"
+    assert f"<{opens}|Open it again>" in FORMS["slack"](asleep, "", opens)["text"]
+    (action,) = FORMS["teams"](asleep, "", opens)["attachments"][0]["content"]["actions"]
+    assert (action["type"], action["url"]) == ("Action.OpenUrl", opens)
+    assert FORMS["webhook"](asleep, "", opens)["open_url"] == opens
 
 
 REFUSAL = Refusal(RefusalReason.GAVE_UP, "Azure has none left.", step="vm")

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from activities.idle.complete import close_sweep_operation
-from activities.idle.execute import begin_claims, confirm_states
+from activities.idle.confirm import confirm_states
+from activities.idle.execute import begin_claims
 from activities.idle.hand_over import recheck_refused_start
 from activities.notifications import send_notifications
 from activities.operations import poll_operation

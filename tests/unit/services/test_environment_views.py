@@ -1,21 +1,25 @@
 """Environments as callers see them: state, ways in, secrets, and what is billed."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
 
 from activities.resources.environments import EnvironmentObservation, ObservedResource
 from dormouse.access.roles import Caller, Channel, Role
+from dormouse.clock import DAY, HOUR
 from dormouse.environments.results import Check, HealthCheckResult
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.lifecycle import State
 from dormouse.resources.kinds import Endpoint, PriceQuery
 from dormouse.services.costs.environment_costs import Memory
+from dormouse.services.opening.opening import start_warnings
 from dormouse.services.views.environments import EnvironmentView, environment_view_of, shown_to
 from dormouse.services.views.resources import EndpointView, SecretView
 from tests.unit.azure import PriceList
-from tests.unit.builders import ULID, environment_record
-from tests.unit.twins import MemoryTables, reads_of
+from tests.unit.builders import NOW, ULID, environment_record
+from tests.unit.twins import MemoryTables, reads_of, stopped_clock
 
 A10 = "Standard_NV6ads_A10_v5"
 RECORD = environment_record(owner_id="a-1", depends_on=("shared",))
@@ -105,4 +109,30 @@ def test_where_secrets_are_is_told_only_to_those_who_may_act(role: Role, object_
     shown = view(seen(State.RUNNING, State.RUNNING))
     told = shown_to(Caller("x", Channel.TOKEN, role, object_id), RECORD, shown)
     assert (told.secrets is not None) is may
-    assert replace(told, secrets=shown.secrets) == shown
+    assert bool(told.may) is may
+    assert replace(told, secrets=shown.secrets, may=()) == shown
+
+
+def test_a_start_by_schedule_is_not_announced_in_a_month_whose_budget_is_used_up() -> None:
+    spec = json.dumps({**json.loads(RECORD.spec), "schedule": "mon-sun 20:00-23:00 UTC"})
+    dependencies = reads_of(MemoryTables(), now=NOW, prices=PriceList({A10: 0.5}))
+    over = Overspent("ml1", 10.0, 11.0, NOW)
+
+    def planned(state: State, overspent: Overspent | None, now: float = NOW) -> list[str]:
+        known = replace(dependencies, clock=stopped_clock(now))
+        memory = Memory(overspent=overspent)
+        shown = asyncio.run(environment_view_of(replace(RECORD, spec=spec), seen(state, state), "", known, memory))
+        return [step.what for step in shown.next]
+
+    assert planned(State.STOPPED, None) == ["start"]
+    assert planned(State.STOPPED, over) == []
+    assert planned(State.RUNNING, over) == planned(State.RUNNING, None)
+    late = NOW + 16 * DAY + 15.5 * HOUR  # 31 January, 23:30
+    assert planned(State.STOPPED, over, late) == ["start"], "it is in the next month"
+
+
+def test_the_way_in_says_that_the_budget_is_used_up() -> None:
+    over = Overspent("ml1", 10.0, 11.0, NOW)
+    assert start_warnings(RECORD, Memory(), NOW) == ()
+    (warning,) = start_warnings(RECORD, Memory(overspent=over), NOW)
+    assert warning.startswith("Estimated costs of 11.00 USD have used up the budget of 10.00 USD for ml1 in this month. If")

@@ -12,16 +12,19 @@ from dormouse.idle.decision import Decision, NextAction, decide
 from dormouse.idle.evidence import Evaluation, NodeEvidence
 from dormouse.idle.guard import unknowns
 from dormouse.idle.holds import HoldRequest, LeaseRequest, with_hold, with_lease
+from dormouse.idle.outside.answers import ServiceAnswer
+from dormouse.idle.outside.reports import ActivityReport
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.policy import Action, IdlePolicy
+from dormouse.idle.power.observation import with_observation
 from dormouse.idle.recheck import recheck
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.stages.leading import companions_of, leader_of, stages_of
-from dormouse.idle.stages.record import with_planned
+from dormouse.idle.stages.record import with_planned, with_sleep_record
 from dormouse.idle.stages.sleep import EnvironmentSleep, Stages, stages_in
 from dormouse.idle.stages.stop import STOP_LEAD, with_use
 from dormouse.idle.sweep import PlannedAction
-from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine, with_observation
+from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State, Verb
 from dormouse.resources.plan import Resource
@@ -261,3 +264,27 @@ def test_the_gpu_pool_of_the_present_spec_leads() -> None:
     assert stages_of({"stop_after": AFTER}, machine(id=VM), record) == Stages(AFTER, leads=False)
     assert stages_of({"stop_after": AFTER}, FORCED, None) == stages_of({}, FORCED, record) == Stages()
     assert [stages_in({"stop_after": value}).stop_after for value in (True, "2h", None, 5)] == [0, 0, 0, 5]
+
+
+SAYS = ActivityReport("slurm", "slurm", NOW + HOUR, "", NOW - 60)
+
+
+@pytest.mark.parametrize("stages", [STAGES, Stages(forget_after=AFTER), Stages(AFTER, leads=False)])
+def test_what_is_reported_busy_while_it_sleeps_begins_the_time_again(stages: Stages) -> None:
+    quiet_since = asleep().sleep.asked_at
+    for known, asked_at in (((SAYS,), NOW), ((replace(SAYS, until=NOW - 1),), quiet_since), ((), quiet_since)):
+        one = sleeps(tracked=asleep(reports=known), stages=stages)
+        assert with_sleep_record(one).tracked.sleep.asked_at == asked_at
+    unasked = sleeps(tracked=asleep(reports=(SAYS,)), stages=Stages())
+    assert with_sleep_record(unasked).tracked.sleep.asked_at == quiet_since
+
+
+def test_what_an_activity_service_says_of_it_while_it_sleeps_begins_the_time_again() -> None:
+    one = sleeps(activity=ServiceAnswer("the activity service", until=NOW + HOUR))
+    assert with_sleep_record(one).tracked.sleep.asked_at == NOW
+    assert decided(with_sleep_record(replace(one, tracked=DUE))).action is NextAction.WITHDRAW
+
+
+def test_with_forget_after_only_what_runs_is_not_written_down_as_used_at_every_sweep() -> None:
+    vm = case_of(machine=machine(), tracked=remembered(reports=(SAYS,)), stages=Stages(forget_after=AFTER))
+    assert with_use(vm) is vm

@@ -8,10 +8,11 @@ import pytest
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import read_spec
 from dormouse.resources.billing.meters import ADDRESS, DNS_ZONE, Charge, disk_meter, registry_meter
+from dormouse.resources.billing.recorded import Billed, billed_in
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.registry import with_implied
 from dormouse.services.apply import EXAMPLE_OPERATION, billing_of_blueprint
-from dormouse.services.costs.pricing import Billed, HourlyPrice, billed_in, billed_in_plan, machine_price_of, price_of
+from dormouse.services.costs.pricing import HourlyPrice, billed_in_plan, machine_price_of, price_of
 from dormouse.services.recorded_plans import target_of
 from dormouse.services.views.money import Money
 from tests.unit.azure import PriceList

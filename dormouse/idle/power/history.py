@@ -3,13 +3,16 @@
 Months are those of UTC, by which Azure bills.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from dormouse.clock import HOUR
 from dormouse.idle.tracking import TrackedMachine
-from dormouse.lifecycle import BILLED, State
+from dormouse.lifecycle import State
+from dormouse.resources.compute.machines import MACHINE_ID
+
+# Who stopped a machine if no sweep did, and a sweep of an earlier release, which has not recorded why.
+PEOPLE, EVICTION, SWEEP = "people", "eviction", "sweep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class PowerInterval:
     """A time in which a machine was in one state, as sweeps have seen it.
 
     `per_hour` is the price that was in force when the interval ended, or None if it was not known. Environment, owner and
-    blueprint are those of that time ("" for an adopted machine). `spot`: the price is that of Spot VMs.
+    blueprint are those of that time ("" for an adopted machine). `spot`: the price is that of Spot VMs. `count` is how many
+    nodes there were, and `stopped_by` what had stopped it: the reason of a sweep, `people` or `eviction` ("": not recorded).
     """
 
     machine: str
@@ -32,36 +36,47 @@ class PowerInterval:
     per_hour: float | None = None
     currency: str = ""
     spot: bool = False
-
-    @property
-    def billed_hours(self) -> float:
-        """For how many hours computing was billed: stopped from inside, a machine stays allocated."""
-        return max(self.ended - self.began, 0.0) / HOUR if self.state in BILLED else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """The billed hours of some intervals, and what they cost; `amount` is None if a price is not known."""
-
-    hours: float
-    amount: float | None
+    count: int = 1
+    stopped_by: str = ""
 
 
 def ended_interval(before: TrackedMachine | None, after: TrackedMachine) -> PowerInterval | None:
-    """The interval that ended between two tracked states of a machine, or None if its state is the same.
+    """The interval that ended between two tracked states of a machine, or None if it is billed and runs as before.
 
     It is not known when a machine ended that was created again under the same ID, so its last interval is left out.
     """
-    if before is None or before.state is State.UNKNOWN or before.state is after.state:
+    if before is None or before.state is State.UNKNOWN:
         return None
     if before.vm_id and after.vm_id and before.vm_id != after.vm_id:
         return None
-    return PowerInterval(after.id, before.state, before.state_since, max(after.state_since, before.state_since))
+    if before.state is not after.state:
+        return _interval(before, after.state_since)
+    is_changed = before.billed is not None and after.billed is not None and before.billed != after.billed
+    return _interval(before, after.billed_since) if is_changed else None
 
 
 def last_interval(tracked: TrackedMachine, now: float) -> PowerInterval:
     """The interval that has not ended yet, as if it ended now."""
-    return PowerInterval(tracked.id, tracked.state, min(tracked.state_since, now), now)
+    return _interval(replace(tracked, state_since=min(tracked.state_since, now)), now)
+
+
+def _interval(tracked: TrackedMachine, ended: float) -> PowerInterval:
+    began = max(tracked.state_since, tracked.billed_since)
+    found = PowerInterval(tracked.id, tracked.state, began, max(ended, began), stopped_by=_stopped_by(tracked))
+    if (known := tracked.billed) is not None:
+        found = replace(found, size=known.size, region=known.region, count=known.count, spot=known.spot)
+        found = replace(found, environment=known.environment, owner=known.owner, blueprint=known.blueprint)
+    if tracked.shutdown and not MACHINE_ID.fullmatch(tracked.id):  # it says how many nodes would have stayed
+        return replace(found, count=1, per_hour=tracked.shutdown.per_hour, currency=tracked.shutdown.currency)
+    return found
+
+
+def _stopped_by(tracked: TrackedMachine) -> str:
+    if tracked.state is not State.STOPPED:
+        return ""
+    if tracked.shutdown is not None:
+        return tracked.shutdown.reason or SWEEP
+    return EVICTION if tracked.evicted else PEOPLE
 
 
 def by_month(interval: PowerInterval) -> Iterator[PowerInterval]:
@@ -71,29 +86,6 @@ def by_month(interval: PowerInterval) -> Iterator[PowerInterval]:
         ended = min(next_month(began), interval.ended)
         yield replace(interval, began=began, ended=ended)
         began = ended
-
-
-def since(moment: float, intervals: Iterable[PowerInterval]) -> list[PowerInterval]:
-    """The parts of intervals from a moment on."""
-    return [replace(one, began=max(one.began, moment)) for one in intervals if one.ended > moment]
-
-
-def spent_in(intervals: Iterable[PowerInterval], per_hour: float | None) -> Spent:
-    """What the billed hours of intervals cost; `per_hour` is the price of those that have none."""
-    hours, amount, known = 0.0, 0.0, True
-    for one in intervals:
-        price = per_hour if one.per_hour is None else one.per_hour
-        hours += one.billed_hours
-        known = known and (price is not None or one.billed_hours == 0.0)
-        amount += one.billed_hours * (price or 0.0)
-    return Spent(hours, amount if known else None)
-
-
-def together(spent: Iterable[Spent]) -> Spent:
-    """The sum; unknown if a part of it is."""
-    every = list(spent)
-    amounts = [one.amount for one in every if one.amount is not None]
-    return Spent(sum(one.hours for one in every), sum(amounts) if len(amounts) == len(every) else None)
 
 
 def month_of(moment: float) -> str:

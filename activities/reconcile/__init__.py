@@ -1,0 +1,1 @@
+"""Activities of reconciliation: look, claim, check again, and end a pass."""

@@ -1,0 +1,1 @@
+"""Use cases of reconciliation: start a pass, and show what passes have found."""

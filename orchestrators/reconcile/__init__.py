@@ -1,0 +1,1 @@
+"""Orchestrators of reconciliation."""

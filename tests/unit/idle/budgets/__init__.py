@@ -1,0 +1,1 @@
+"""Stops because of budgets."""
