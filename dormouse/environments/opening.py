@@ -78,7 +78,7 @@ def last_power_change(newest_first: Sequence[object]) -> OperationRecord | None:
 
 
 def health_of(record: EnvironmentRecord, last: OperationRecord | None, boots: Iterable[SeenBoot]) -> BootHealth:
-    """What the health checks after the last boot have found; a boot that nobody checked makes it unknown.
+    """What the health checks after the last boot have found; a boot that was not checked makes it unknown.
 
     `last` is the last power change, `boots` are those of its machines as sweeps have seen them.
     """

@@ -28,7 +28,7 @@ class OverviewRow:
     name: Annotated[str, doc("The name of the environment or machine.", "ml1")]
     environment: Annotated[str | None, doc("The environment; null for a machine outside environments.", "ml1")]
     blueprint: Annotated[str | None, doc("The blueprint; null for a machine outside environments.", "workstation")]
-    owner: Annotated[str | None, doc("The user who owns it; null if nobody does.", "alice")]
+    owner: Annotated[str | None, doc("The user who owns it; null if no one does.", "alice")]
     region: Annotated[str, doc("The Azure region.", "polandcentral")]
     size: Annotated[str | None, doc("The VM size of its first machine; null if it has none.", "Standard_NV6ads_A10_v5")]
     state: Annotated[State, doc("Its state at `as_of`; `creating` or `deleting` while that is done.", "running")]

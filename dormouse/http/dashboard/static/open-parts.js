@@ -49,7 +49,7 @@ export function drawOperation(opening) {
     `${operation.verb} by ${operation.requested_by ?? "an unknown caller"}, for ${seconds(elapsed)}`,
     usual ? `usually ${seconds(usual)}` : "a VM usually takes 1 to 4 minutes",
   ].join("; ");
-  // The share of steps that are done, not of a time that nobody knows.
+  // The share of steps that are done, not of a time that is not known.
   const done = operation.steps.filter((step) => step.ended_seconds !== null).length;
   if (operation.steps.length) element("bar").value = (100 * done) / (operation.steps.length + 1);
   else element("bar").removeAttribute("value");

@@ -8,8 +8,8 @@ import { forget, isSignedIn, signInWithEntra, useKey } from "./session.js";
 
 const name = decodeURIComponent(location.pathname.replace(/\/+$/, "").split("/").pop());
 const path = `environments/${encodeURIComponent(name)}`;
-const WISH = "dormouse-open"; // that the user has asked to open this environment by signing in
-const WISH_LASTS = 10 * 60_000; // milliseconds, from leaving for the sign-in to coming back
+const REQUEST = "dormouse-open"; // that the user has asked to open this environment by signing in
+const REQUEST_LASTS = 10 * 60_000; // milliseconds, from leaving for the sign-in to coming back
 const COUNTDOWN = 5; // seconds in which a start that follows a sign-in can be cancelled
 const AGAIN = { starting: 5, busy: 15, unavailable: 60, asleep: 60, ready: 60, unchecked: 60, unhealthy: 60 }; // seconds
 const HIDDEN = 300; // at least so many seconds between questions while the tab is hidden
@@ -22,15 +22,15 @@ let ticking = 0;
 let failures = 0;
 let key = ""; // the idempotency key of the start, until it is known to have arrived
 
-function wish() {
-  sessionStorage.setItem(WISH, JSON.stringify({ name, at: Date.now() }));
+function rememberRequest() {
+  sessionStorage.setItem(REQUEST, JSON.stringify({ name, at: Date.now() }));
 }
 
 // Whether the user has just signed in here to open this environment; it counts once.
-function takeWish() {
-  const wished = JSON.parse(sessionStorage.getItem(WISH) ?? "null");
-  sessionStorage.removeItem(WISH);
-  return wished?.name === name && Date.now() - wished.at < WISH_LASTS;
+function takeRequest() {
+  const requested = JSON.parse(sessionStorage.getItem(REQUEST) ?? "null");
+  sessionStorage.removeItem(REQUEST);
+  return requested?.name === name && Date.now() - requested.at < REQUEST_LASTS;
 }
 
 async function look() {
@@ -88,19 +88,19 @@ function draw() {
   drawOperation(opening);
   drawRefusal(opening);
   drawWays(opening);
-  drawStart(takeWish());
+  drawStart(takeRequest());
 }
 
 function isChecking(step) {
   return step.name === "health" && step.state === "running";
 }
 
-function drawStart(wished) {
+function drawStart(requested) {
   show("asleep", opening.may_start);
   if (!opening.may_start) return stopCountdown();
   element("warnings").replaceChildren(...opening.warnings.map((text) => item(text)));
   element("start").textContent = `Start ${opening.name}`;
-  if (wished && opening.phase === "asleep") countDown();
+  if (requested && opening.phase === "asleep") countDown();
 }
 
 function item(text) {
@@ -188,12 +188,12 @@ function askForSignIn(why = "") {
 
 element("title").textContent = `Open ${name}`;
 element("entra").addEventListener("click", () => {
-  wish();
+  rememberRequest();
   signInWithEntra();
 });
 element("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  wish();
+  rememberRequest();
   useKey(element("key").value.trim());
   element("key").value = "";
   look();

@@ -1,4 +1,4 @@
-// When to ask again. Every question costs a little money: often only while something runs and somebody looks.
+// When to ask again. Every question costs a little money: often only while something runs and someone looks.
 
 const RUNNING = 5, QUIET = 30, HIDDEN = 300, LONGEST = 300; // seconds
 export const MISSED = 3; // polls that failed one after another, from which on what is shown counts as old
