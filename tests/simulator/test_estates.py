@@ -84,7 +84,10 @@ def test_every_error_is_reported_at_once_and_nothing_is_loaded(azure: Azure) -> 
     [
         ({"region": "atlantis"}, "machines.0.region: there is no region atlantis"),
         ({"created": "1h", "started": "2h"}, "cannot have started before it was created"),
-        ({"id": "/subscriptions/other/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/x"}, "not other"),
+        (
+            {"id": "/subscriptions/other/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/x"},
+            "other is none of them",
+        ),
         ({"host": {"cpu_percent": True}}, "True is not a number"),
         ({"host": {"cpu_percent": [{"max": 1, "p95": 1}]}}, "or {value, minutes}"),
         ({"inside": {"cpu_percent": "low"}}, "'low' is not a range"),

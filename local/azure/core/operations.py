@@ -8,7 +8,7 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import type_of
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
-from local.azure.core.world import SUBSCRIPTION, World
+from local.azure.core.world import World
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +112,11 @@ def _running(world: World) -> list[Document]:
 def addresses(operation: Document, request: Request, location: str) -> dict[str, str]:
     """The headers with the URLs to poll, in both styles. They carry the caller's API version."""
     version = f"api-version={request.version}"
-    root = f"{request.base}/subscriptions/{SUBSCRIPTION}/providers/{operation['provider']}/locations/{location}"
+    subscription = operation["resource"].split("/")[2]
+    root = f"{request.base}/subscriptions/{subscription}/providers/{operation['provider']}/locations/{location}"
     if operation["provider"] == "Microsoft.Compute":
         style = "DiskOperations" if "/disks/" in operation["resource"].lower() else "operations"
-        asynchronous = f"{root}/{style}/{operation['id']}?p={SUBSCRIPTION}&{version}"
+        asynchronous = f"{root}/{style}/{operation['id']}?p={subscription}&{version}"
         return {"Azure-AsyncOperation": asynchronous, "Location": f"{asynchronous}&monitor=true"}
     return {
         "Azure-AsyncOperation": f"{root}/operations/{operation['id']}?{version}",

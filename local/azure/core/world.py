@@ -27,6 +27,9 @@ PERCENTILES = ((0.1, "p10"), (0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 USUAL, SHORTEST = 0.9, 0.05
 STATE = ("faults", "running", "app_roles", "messages", "_index", "_news")  # apart from documents, buckets and the time
 SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
+# Two more of the same tenant: in them are the machines that an estate puts there, and nothing else.
+OTHER_SUBSCRIPTIONS = ("0d0e5e00-0000-4000-8000-000000000002", "0d0e5e00-0000-4000-8000-000000000003")
+SUBSCRIPTIONS = frozenset((SUBSCRIPTION, *OTHER_SUBSCRIPTIONS))
 TENANT = "0d0e5e00-0000-4000-8000-00000000000f"
 NAMESPACE = uuid.UUID("8c7a4c1e-9f0b-5b52-8f6d-2f5b8f7f0a55")
 

@@ -26,7 +26,7 @@ def list_role_definitions(world: World, rid: ResourceId, request: Request) -> An
     request.check_query("$filter")
     asked = request.query.get("$filter", "")
     if CUSTOM.fullmatch(asked):
-        return Answer(200, {"value": [visible(role) for role in world.resources(ROLE_DEFINITION)]})
+        return Answer(200, {"value": [visible(role) for role in world.resources(ROLE_DEFINITION) if _is_of(role, rid)]})
     wanted = BY_NAME.fullmatch(asked)
     if asked and wanted is None:
         raise not_simulated(f"the filter {asked!r} on role definitions")
@@ -35,6 +35,12 @@ def list_role_definitions(world: World, rid: ResourceId, request: Request) -> An
     if not found:
         raise not_simulated(f"the role {asked}, which Azure may have")
     return Answer(200, {"value": found})
+
+
+def _is_of(role: Document, rid: ResourceId) -> bool:
+    """Whether a custom role can be assigned in the subscription of a list."""
+    root = f"/subscriptions/{rid.subscription}".lower()
+    return any(f"{scope}/".lower().startswith(f"{root}/") for scope in role["properties"]["assignableScopes"])
 
 
 def list_locks(world: World, rid: ResourceId, request: Request) -> Answer:

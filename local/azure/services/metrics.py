@@ -13,7 +13,7 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import parse
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.store import Document
-from local.azure.core.world import SUBSCRIPTION, World
+from local.azure.core.world import SUBSCRIPTIONS, World
 from local.azure.providers.kinds import ML_WORKSPACE
 from local.azure.providers.ml import metrics as workspace_metrics
 from local.azure.services.metric_queries import INTERVALS, NAMESPACE, Question, bad, question_of, series_of
@@ -71,7 +71,7 @@ def _resources(world: World, subscription: str, region: str, body: dict[str, Any
     found = []
     for identifier in identifiers:
         rid, machine = parse(identifier), world.resource(identifier)
-        mine = rid is not None and rid.subscription.lower() == subscription.lower() == SUBSCRIPTION
+        mine = rid is not None and rid.subscription.lower() == subscription.lower() in SUBSCRIPTIONS
         if not mine or rid is None or rid.type.lower() != kind:
             raise bad(f"The resource {identifier} is not a {kind} of the subscription {subscription}.")
         if machine is None or machine["location"] != region:

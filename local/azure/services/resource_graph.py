@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
-from local.azure.core.world import SUBSCRIPTION, TENANT, World
+from local.azure.core.world import SUBSCRIPTION, SUBSCRIPTIONS, TENANT, World
 from local.azure.providers.compute import annotations
 from local.azure.providers.kinds import (
     DATASTORE,
@@ -49,12 +49,13 @@ class Table:
         self._answers: dict[str, list[Row]] = {}
         self._by_row: dict[str, dict[str, tuple[Row, list[Row]]]] = {}
 
-    def ask(self, world: World, query: str) -> list[Row]:
-        """All result rows of a query; raises refusals for what is not supported."""
+    def ask(self, world: World, query: str, within: set[str]) -> list[Row]:
+        """All result rows of a query about some subscriptions; raises refusals for what is not supported."""
         table, stages = kusto.read(query)
-        everything = checks.reads_everything(world)
+        # What it may read in the own subscription says nothing about others.
+        everything = within == {SUBSCRIPTION} and checks.reads_everything(world)
         if table == HEALTH:
-            rows = annotations.rows(world)
+            rows = [row for row in annotations.rows(world) if row["subscriptionId"] in within]
             return _applied(stages, rows if everything else _readable(world, rows))
         documents, version = world.indexed()
         if table == CONTAINERS:
@@ -63,7 +64,9 @@ class Table:
                 [
                     _container(one)
                     for one in documents.values()
-                    if one["type"] == GROUP and (everything or checks.may_read(world, OF_GROUPS, one["id"]))
+                    if one["type"] == GROUP
+                    and _subscription_of(one) in within
+                    and (everything or checks.may_read(world, OF_GROUPS, one["id"]))
                 ],
             )
         if version != self._version:
@@ -75,7 +78,8 @@ class Table:
             }
             self._version, self._answers = version, {}
         if not everything and table == kusto.FIRST_TABLE:
-            return _applied(stages, _readable(world, [row for _, row in self._rows.values()]))
+            rows = [row for _, row in self._rows.values() if row["subscriptionId"] in within]
+            return _applied(stages, _readable(world, rows))
         if query not in self._answers:
             if len(self._by_row) >= CACHED_RESULTS:
                 self._answers.clear()
@@ -91,6 +95,8 @@ class Table:
         # Cached results are reused for unchanged rows: only changed rows are evaluated again.
         before, after = self._by_row.get(query, {}), {}
         for key, (_, row) in self._rows.items():
+            if row["subscriptionId"] != SUBSCRIPTION:
+                continue
             known = before.get(key)
             after[key] = known if known and known[0] is row else (row, _applied(first, [row]))
         self._by_row[query] = after
@@ -123,9 +129,9 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
         raise invalid(f"$top is {top} and $skip is {skip}")
     query = str(body.get("query", ""))
     kusto.read(query)
-    _check_subscriptions(body.get("subscriptions") or [SUBSCRIPTION])
+    asked = _subscriptions(body.get("subscriptions") or [SUBSCRIPTION])
     hidden = world.faults.striking("hide", "POST", PATH, body=query.encode())
-    rows = [] if hidden else TABLES.setdefault(world, Table()).ask(world, query)
+    rows = [] if hidden else TABLES.setdefault(world, Table()).ask(world, query, asked)
     page = rows[skip : skip + top]
     said: dict[str, Any] = {
         "totalRecords": len(rows),
@@ -139,17 +145,23 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
     return Answer(200, said, headers)
 
 
-def _check_subscriptions(asked: list[Any]) -> None:
-    """Raise the refusal for a query about other subscriptions only; those beside ours are ignored.
+def _subscriptions(asked: list[Any]) -> set[str]:
+    """The existing ones of some subscriptions; raises the refusal for a query about none of them.
 
     Its message: https://github.com/Azure/aztfexport/issues/475. The code of the detail is from memory, not recorded.
     """
-    if SUBSCRIPTION in [str(item).lower() for item in asked]:
-        return
+    found = {str(item).lower() for item in asked} & SUBSCRIPTIONS
+    if found:
+        return found
     given = ",".join(str(item) for item in asked)
     text = f"There must be at least one subscription that is eligible to contain resources. Given: '{given}'."
     details = [{"code": "NoValidSubscriptionsInQueryRequest", "message": text}]
     raise Refused(400, "BadRequest", "Please provide below info when asking for support.", details=details)
+
+
+def _subscription_of(document: Document) -> str:
+    """The subscription of a resource or group."""
+    return str(document["id"].split("/")[2]).lower()
 
 
 def _row(document: Document) -> Row:
@@ -166,7 +178,7 @@ def _row(document: Document) -> Row:
         "kind": document.get("kind", ""),
         "location": document.get("location", ""),
         "resourceGroup": document["id"].split("/")[4].lower(),
-        "subscriptionId": SUBSCRIPTION,
+        "subscriptionId": _subscription_of(document),
         "managedBy": document.get("managedBy", ""),
         "sku": document.get("sku"),
         "plan": document.get("plan"),
@@ -187,7 +199,7 @@ def _container(document: Document) -> Row:
         "tenantId": TENANT,
         "location": document.get("location", ""),
         "resourceGroup": document["name"].lower(),
-        "subscriptionId": SUBSCRIPTION,
+        "subscriptionId": _subscription_of(document),
         "managedBy": document.get("managedBy", ""),
         "properties": document.get("properties", {}),
         "tags": document.get("tags"),

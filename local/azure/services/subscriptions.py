@@ -8,7 +8,7 @@ from local.azure.core import regions, versions
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
-from local.azure.core.world import SUBSCRIPTION, TENANT, World
+from local.azure.core.world import SUBSCRIPTION, SUBSCRIPTIONS, TENANT, World
 from local.azure.providers.common import GATEWAY
 from local.azure.providers.contents import listed
 from local.azure.providers.kinds import GROUP
@@ -127,13 +127,13 @@ def _tag(name: str, values: Counter[str]) -> Document:
 
 
 def check(path: str) -> None:
-    """Raise the refusals for a path that names no subscription, or another one than ours."""
+    """Raise the refusals for a path that names no subscription, or one that does not exist."""
     parts = path.split("/")
     if len(parts) < 3 or parts[1].lower() != "subscriptions":
         raise not_simulated(f"the path {path}")
     if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", parts[2]):
         text = f"The provided subscription identifier '{parts[2]}' is malformed or invalid."
         raise Refused(400, "InvalidSubscriptionId", text, headers=GATEWAY)
-    if parts[2].lower() != SUBSCRIPTION:
+    if parts[2].lower() not in SUBSCRIPTIONS:
         text = f"The subscription '{parts[2]}' could not be found."
         raise Refused(404, "SubscriptionNotFound", text, headers=GATEWAY)

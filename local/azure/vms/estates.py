@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from local.azure.core.resource_ids import ResourceId, parse
-from local.azure.core.world import SUBSCRIPTION
+from local.azure.core.world import SUBSCRIPTION, SUBSCRIPTIONS
 from local.azure.providers.kinds import MACHINE
 from local.azure.vms.estate_parser import Age, HostTimeline, InsideTimeline
 from local.azure.vms.timelines import HostSignal, InsideSignal
@@ -73,8 +73,9 @@ class Machine(Written):
         rid = parse(text)
         if rid is None or rid.type.lower() != MACHINE.lower() or not rid.group or not rid.names or not rid.name:
             raise ValueError(f"{text!r} is neither group/name nor the ID of a machine")
-        if rid.subscription.lower() != SUBSCRIPTION:
-            raise ValueError(f"the simulated subscription is {SUBSCRIPTION}, not {rid.subscription}")
+        if rid.subscription.lower() not in SUBSCRIPTIONS:
+            known = ", ".join(sorted(SUBSCRIPTIONS))
+            raise ValueError(f"the simulated subscriptions are {known}, and {rid.subscription} is none of them")
         return text
 
     @model_validator(mode="after")
@@ -90,7 +91,7 @@ class Machine(Written):
         assert rid is not None
         for number in range(1, self.repeat + 1):
             name = f"{rid.name}-{number:04}" if self.repeat > 1 else rid.name
-            yield ResourceId(SUBSCRIPTION, rid.group, "Microsoft.Compute", ("virtualMachines",), (name,))
+            yield ResourceId(rid.subscription.lower(), rid.group, "Microsoft.Compute", ("virtualMachines",), (name,))
 
     @property
     def gpu_found(self) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from local.azure.core.world import SUBSCRIPTION
 from local.azure.services.resource_graph import TABLES, Table
 from tests.simulator.containers.ground import GPU, ID, NODES, VERSION, Ground, deployment, namespace
 from tests.simulator.containers.test_clusters import refused
@@ -140,7 +141,8 @@ def test_resource_graph_shows_pools_in_their_cluster_only(running: Ground) -> No
     running.pool()
     running.azure.finish()
     running.world.index_everything()
-    rows = TABLES.setdefault(running.world, Table()).ask(running.world, "resources | project type, properties")
+    table = TABLES.setdefault(running.world, Table())
+    rows = table.ask(running.world, "resources | project type, properties", {SUBSCRIPTION})
     kinds = {row["type"] for row in rows}
     assert "microsoft.containerservice/managedclusters/agentpools" not in kinds
     assert {"microsoft.compute/virtualmachinescalesets", "microsoft.network/loadbalancers"} <= kinds

@@ -6,7 +6,7 @@ https://learn.microsoft.com/azure/event-grid/event-schema-health-resources
 
 from typing import Any
 
-from local.azure.core.world import SUBSCRIPTION, TENANT, World
+from local.azure.core.world import TENANT, World
 from local.azure.providers.kinds import MACHINE
 
 ANNOTATIONS = "annotations"
@@ -49,7 +49,7 @@ def rows(world: World) -> list[dict[str, Any]]:
             "name": "current",
             "type": TYPE.lower(),
             "tenantId": TENANT,
-            "subscriptionId": SUBSCRIPTION,
+            "subscriptionId": properties["targetResourceId"].split("/")[2].lower(),
             "resourceGroup": properties["targetResourceId"].split("/")[4].lower(),
             "location": "",
             "properties": properties,

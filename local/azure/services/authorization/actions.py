@@ -3,7 +3,7 @@
 import re
 
 from local.azure.core.resource_ids import parse
-from local.azure.core.world import SUBSCRIPTION
+from local.azure.core.world import SUBSCRIPTIONS
 
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 # Actions whose names do not follow from the path.
@@ -35,7 +35,7 @@ def needed(method: str, path: str) -> tuple[str, str]:
     if contents and verb:
         return f"{GROUP_TYPE}/resources/{verb}", contents["scope"]
     rid = parse(path)
-    if rid is None or not rid.types or rid.subscription.lower() != SUBSCRIPTION:
+    if rid is None or not rid.types or rid.subscription.lower() not in SUBSCRIPTIONS:
         return "", ""
     # Recorded: the scope of a list is that of its parent.
     scope = path.rpartition("/")[0] if rid.collection else path
