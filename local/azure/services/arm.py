@@ -14,7 +14,7 @@ from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.containers import image_imports, long_running
 from local.azure.providers.containers import versions as kubernetes_versions
-from local.azure.providers.kinds import GROUP, MACHINE, ROLE_DEFINITION
+from local.azure.providers.kinds import GROUP
 from local.azure.providers.ml import quotas, workspaces
 from local.azure.providers.private_network import dns_operations
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
@@ -82,22 +82,13 @@ def answer(world: World, request: Request) -> Answer:
         return resource_graph.answer(world, request.json())
     if path.lower() not in ("/subscriptions", "/tenants"):
         subscriptions.check(path)
-        _check_simulated(path)
+        subscriptions.check_simulated(path, polled=POLL.fullmatch(path) is not None)
     headers = world.throttle.resource_manager(request.method, f"{request.method}/{path}")
     headers |= _compute_headers(world, request, path)
     checks.check_permitted(world, request, path, str(claims["oid"]))
     registration.check_registered(world, request.method, path)
     said = _answered(world, request, path)
     return Answer(said.status, said.body, {**headers, **said.headers})
-
-
-def _check_simulated(path: str) -> None:
-    """Raise the refusal to answer for what other subscriptions have besides machines and custom roles."""
-    if path.split("/")[2].lower() == SUBSCRIPTION or POLL.fullmatch(path):
-        return
-    rid = parse(path)
-    if rid is None or not f"{rid.type}/".lower().startswith((f"{MACHINE}/".lower(), f"{ROLE_DEFINITION}/".lower())):
-        raise not_simulated(f"{path} in another subscription than {SUBSCRIPTION}")
 
 
 def kind_of(path: str) -> str:

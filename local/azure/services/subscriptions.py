@@ -6,17 +6,19 @@ from typing import Any
 
 from local.azure.core import regions, versions
 from local.azure.core.requests import Request
+from local.azure.core.resource_ids import parse
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, SUBSCRIPTIONS, TENANT, World
 from local.azure.providers.common import GATEWAY
 from local.azure.providers.contents import listed
-from local.azure.providers.kinds import GROUP
+from local.azure.providers.kinds import GROUP, MACHINE, ROLE_DEFINITION
 from local.azure.services.registration import state_of
 
 NAME = "Dormouse (simulated)"
 ROOT = f"/subscriptions/{SUBSCRIPTION}"
 PROVIDER = re.compile(rf"{ROOT}/providers/(?P<namespace>[^/]+)", re.IGNORECASE)
+IN_OTHERS = tuple(f"{kind}/".lower() for kind in (MACHINE, ROLE_DEFINITION))
 EXTENDED_SINCE = "2020-01-01"  # of the list of regions
 
 
@@ -137,3 +139,11 @@ def check(path: str) -> None:
     if parts[2].lower() not in SUBSCRIPTIONS:
         text = f"The subscription '{parts[2]}' could not be found."
         raise Refused(404, "SubscriptionNotFound", text, headers=GATEWAY)
+
+
+def check_simulated(path: str, *, polled: bool) -> None:
+    """Raise the refusal to answer for what other subscriptions have besides machines, custom roles and operations."""
+    rid = parse(path)
+    kind = f"{rid.type}/".lower() if rid else ""
+    if path.split("/")[2].lower() != SUBSCRIPTION and not polled and not kind.startswith(IN_OTHERS):
+        raise not_simulated(f"{path} in another subscription than {SUBSCRIPTION}")
