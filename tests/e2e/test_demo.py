@@ -79,6 +79,7 @@ def test_make_without_a_target_lists_every_target() -> None:
         "demo",
         "run",
         "test",
+        "screenshots",
         "bench",
         "azure-cli",
         "custodian",
