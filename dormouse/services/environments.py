@@ -95,7 +95,8 @@ async def show(name: str, context: Context) -> EnvironmentView:
     operation = await running_operation(client, dependencies.records, name, dependencies.now())
     memory = (await memories_of([record], dependencies))[name]
     view = await environment_view_of(record, seen, operation, dependencies, memory)
-    return shown_to(context.caller, record, await with_missing(view, dependencies))
+    (complete,) = await with_missing([view], dependencies)
+    return shown_to(context.caller, record, complete)
 
 
 async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -> Started | EnvironmentView | PowerPreview:

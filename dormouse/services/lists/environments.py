@@ -57,8 +57,9 @@ async def list_environments(limit: int, after: str, context: Context, selection:
     for record in chosen.items:
         operation, memory = known.locks.get(record.name, ""), known.memories[record.name]
         view = await environment_view_of(record, known.seen.get(record.name), operation, dependencies, memory)
-        views.append(shown_to(context.caller, record, await with_missing(view, dependencies)))
+        views.append(shown_to(context.caller, record, view))
     problems = [str(error) for error in unreadable.unreadable.values()]
+    views = await with_missing(views, dependencies)
     return EnvironmentPage(views, chosen.after, problems, chosen.total)
 
 

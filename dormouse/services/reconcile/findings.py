@@ -1,9 +1,10 @@
 """Use case: show what the last pass of reconciliation has found, and what it costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dormouse.clock import HOUR, moment_text
-from dormouse.errors import InvalidRequest, UnreadableRecord
+from dormouse.errors import InvalidRequest
 from dormouse.lifecycle import State
 from dormouse.reconcile.findings import Finding, FindingKind, Sighting
 from dormouse.reconcile.passes import PassHead
@@ -51,25 +52,23 @@ async def show_findings(limit: int, after: str, context: Context) -> FindingPage
     return FindingPage(tuple(views), following, head.as_of, first_of(problems, MOST_PROBLEMS))
 
 
-async def with_missing(view: EnvironmentView, dependencies: Dependencies) -> EnvironmentView:
-    """The view with what reconciliation says of an environment of which Azure shows nothing."""
-    said = await _missing_environment(view.name, dependencies) if view.state is State.ABSENT else ""
+async def with_missing(views: Sequence[EnvironmentView], dependencies: Dependencies) -> list[EnvironmentView]:
+    """The views with what reconciliation says of environments of which Azure shows nothing: one query, or none."""
+    if all(view.state is not State.ABSENT for view in views):
+        return list(views)
+    found = (await dependencies.reconciled.findings()).readable.values()
+    texts = ((one.sighting.environment, sentence_of(one)) for one in found)
+    said = {name: text for name, text in texts if text}
+    return [_with_problem(view, said.get(view.name, "") if view.state is State.ABSENT else "") for view in views]
+
+
+def _with_problem(view: EnvironmentView, said: str) -> EnvironmentView:
     return replace(view, problem=" ".join(filter(None, (view.problem, said)))) if said else view
 
 
-async def _missing_environment(name: str, dependencies: Dependencies) -> str:
-    """The sentence about an environment that two passes have found to be deleted outside Dormouse, or ""."""
-    try:
-        key = Sighting(FindingKind.MISSING_ENVIRONMENT, name, name, "").key
-        known = await dependencies.reconciled.finding(key)
-    except UnreadableRecord:
-        return ""
-    return sentence_of(known)
-
-
-def sentence_of(known: Finding | None) -> str:
+def sentence_of(known: Finding) -> str:
     """What to say of an environment with this finding, or ""."""
-    if known is None or not known.confirmed or known.sighting.kind is not FindingKind.MISSING_ENVIRONMENT:
+    if not known.confirmed or known.sighting.kind is not FindingKind.MISSING_ENVIRONMENT:
         return ""
     return f"{known.sighting.why}. Seen first at {moment_text(known.first_seen)}."
 
