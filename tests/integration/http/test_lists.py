@@ -47,7 +47,7 @@ def write_operations(azure: AzureSide) -> None:
 @pytest.fixture(scope="module")
 def sides() -> Iterator[tuple[httpx.Client, AzureSide]]:
     with (
-        temporary_ground(speed=1, timers=False, agents=False) as ground,
+        temporary_ground(speed=20, timers=False, agents=False) as ground,
         ground.client() as client,
         ground.simulation() as sim,
     ):
