@@ -1,5 +1,6 @@
 """`python -m tests.dashboard.screenshots`: the dashboard in light and dark, on a phone, and in every state."""
 
+import base64
 import contextlib
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,11 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": {**PHONE, "color_scheme": "light"},
     "phone-dark": {**PHONE, "color_scheme": "dark"},
 }
+# A picture as text: the repository contains no binary files.
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" aria-label="The dashboard">
+<image width="{width}" height="{height}" href="data:image/jpeg;base64,{picture}"/>
+</svg>
+"""
 FORBIDDEN = {"detail": "This request requires the role viewer; your role is none."}
 EXPIRED, AWAY = {"detail": "The token has expired."}, {"detail": "Azure is not available."}
 
@@ -49,6 +55,7 @@ def _looks(browser: Browser, ground: Ground) -> None:
             _write(page, name)
             _write(page, f"{name}-top", full=False)
             if name == "light":
+                _write_svg(page)
                 page.get_by_role("button", name="Stop ml1").click()
                 _write(page, "confirm", full=False)
 
@@ -114,6 +121,16 @@ def _write(page: Page, name: str, *, full: bool = True) -> None:
     page.wait_for_timeout(200)
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path, full_page=full)
+    sys.stdout.write(f"{path}\n")
+
+
+def _write_svg(page: Page) -> None:
+    """The picture in README, which is copied from there to `docs` by hand when the page looks different."""
+    page.evaluate("document.querySelector('#list-title').scrollIntoView()")
+    picture = page.screenshot(type="jpeg", quality=60)
+    size = page.viewport_size or {"width": 1280, "height": 900}
+    path = FOLDER / "dashboard.svg"
+    path.write_text(SVG.format(**size, picture=base64.b64encode(picture).decode()))
     sys.stdout.write(f"{path}\n")
 
 
