@@ -177,7 +177,9 @@ def test_a_missed_timer_is_caught_up_and_a_sweep_continues_after_a_crash(tmp_pat
 
             def closed() -> bool:
                 trail = client.get("/operations?limit=200").json()["value"]
-                return [item["outcome"] for item in trail] == ["succeeded"] * 5
+                # If the host comes back so late that a decision no longer holds, the next sweep decides again.
+                acted = [item["outcome"] for item in trail if not (item["reason"] or "").startswith("Nothing was done.")]
+                return acted == ["succeeded"] * 5
 
             until(closed, "the trail is not whole, or something was done twice")
     finally:
