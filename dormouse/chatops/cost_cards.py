@@ -6,7 +6,7 @@ from dormouse.idle.power.history import month_began
 from dormouse.notifications.cards import Card
 from dormouse.services.context import Context
 from dormouse.services.costs.report import show_costs
-from dormouse.services.views.cost_report import CostReport, CostRow, FiguresView
+from dormouse.services.views.costs.report import CostReport, CostRow, FiguresView
 from dormouse.services.views.money import Money
 
 WORTH_A_LINE = 10

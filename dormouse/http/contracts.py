@@ -67,7 +67,7 @@ from dormouse.services.changes.promotions import PromotionRequest
 from dormouse.services.changes.resizing import ResizeRequest
 from dormouse.services.views.activity import ActivityResult
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
-from dormouse.services.views.cost_report import CostReport
+from dormouse.services.views.costs.report import CostReport
 from dormouse.services.views.environments import EnvironmentList, EnvironmentView
 from dormouse.services.views.heartbeats import HeartbeatAnswer
 from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView, MachineList

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,28 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def tabs(browser: Browser, *allowed: str) -> Iterator[Callable[..., tuple[Page, Seen]]]:
+    """Opens pages; errors, breaches, and requests to URLs that do not begin with what is allowed fail at the end."""
+    contexts = []
+
+    def open_tab(url: str, *, key: str = "", before: Any = None, **options: Any) -> tuple[Page, Seen]:
+        context, page, seen = opened(browser, key, **options)
+        contexts.append((context, page, seen))
+        if before:
+            before(page)
+        page.goto(url)
+        return page, seen
+
+    yield open_tab
+    for context, page, seen in contexts:
+        breaches = page.evaluate("breaches")
+        context.close()
+        assert not breaches
+        assert not seen.errors
+        assert not [url for url in seen.requests if not url.startswith(allowed)]
 
 
 def opened(browser: Browser, key: str = "", **options: Any) -> tuple[BrowserContext, Page, Seen]:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from local.sandbox import Ground
 from tests.conftest import unchecked
-from tests.dashboard.browser import CHROMIUM, Seen, chromium, opened
+from tests.dashboard.browser import CHROMIUM, Seen, chromium, tabs
 from tests.dashboard.stage import staged
 
 Open = Callable[..., tuple[Page, Seen]]
@@ -32,23 +32,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def tab(browser: Browser, stage: Ground) -> Iterator[Open]:
     """Opens the dashboard, signed in by key unless told otherwise. Errors, breaches and foreign requests fail the test."""
-    contexts = []
+    with tabs(browser, stage.api) as open_tab:
 
-    def open_tab(path: str = "", *, key: str | None = None, before: Any = None, **options: Any) -> tuple[Page, Seen]:
-        context, page, seen = opened(browser, stage.key if key is None else key, **options)
-        contexts.append((context, page, seen))
-        if before:
-            before(page)
-        page.goto(f"{stage.api}/dashboard{path}")
-        return page, seen
+        def dashboard(path: str = "", *, key: str | None = None, **options: Any) -> tuple[Page, Seen]:
+            return open_tab(f"{stage.api}/dashboard{path}", key=stage.key if key is None else key, **options)
 
-    yield open_tab
-    for context, page, seen in contexts:
-        breaches = page.evaluate("breaches")
-        context.close()
-        assert not breaches
-        assert not seen.errors
-        assert not [url for url in seen.requests if not url.startswith(stage.api)]
+        yield dashboard
 
 
 def until(holds: Callable[[], bool], page: Page) -> None:

@@ -76,7 +76,7 @@ class Visit:
         assert self.page.evaluate("breaches") == []
 
     def closed(self) -> None:
-        """Nothing went wrong behind the scenes, and nobody else was asked."""
+        """Nothing went wrong behind the scenes, and no other host was asked."""
         expected = tuple(f"the server responded with a status of {status}" for status in self.expected)
         assert [text for text in self.said if not any(each in text for each in expected)] == []
         assert [request.url for request in self.asked if not request.url.startswith((self.api, "blob:", "data:"))] == []

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from local.sandbox import Ground
-from tests.dashboard.browser import Seen, faults_of, opened
+from tests.dashboard.browser import Seen, faults_of, tabs
 from tests.dashboard.conftest import Open, settle, until
 from tests.dashboard.stage import staged_with_entra
 from tests.support import ControlPlane
@@ -49,23 +49,8 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def tab(browser: Browser, stage: Stage) -> Iterator[Open]:
     """Opens a page that is signed out. Errors, breaches, and requests to others than API and Entra fail the test."""
-    contexts = []
-
-    def open_tab(path: str = "dashboard", *, before: Any = None, **options: Any) -> tuple[Page, Seen]:
-        context, page, seen = opened(browser, ignore_https_errors=True, **options)
-        contexts.append((context, page, seen))
-        if before:
-            before(page)
-        page.goto(f"{stage.api}/{path}")
-        return page, seen
-
-    yield open_tab
-    for context, page, seen in contexts:
-        breaches = page.evaluate("breaches")
-        context.close()
-        assert not breaches
-        assert not seen.errors
-        assert not [url for url in seen.requests if not url.startswith((stage.api, stage.authority, "data:"))]
+    with tabs(browser, stage.api, stage.authority, "data:") as open_tab:
+        yield lambda path="dashboard", **options: open_tab(f"{stage.api}/{path}", ignore_https_errors=True, **options)
 
 
 @pytest.fixture

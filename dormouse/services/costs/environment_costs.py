@@ -20,8 +20,8 @@ from dormouse.records.machines import StoredMachine
 from dormouse.services.costs.inputs import CostInputs, inputs_of
 from dormouse.services.costs.sums import sums_of
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.views.cost_report import FiguresView
-from dormouse.services.views.costs import EnvironmentCosts
+from dormouse.services.views.costs.environment import EnvironmentCosts
+from dormouse.services.views.costs.report import FiguresView
 from dormouse.services.views.money import Money
 
 USD = "USD"

@@ -15,7 +15,7 @@ from dormouse.services.context import Context
 from dormouse.services.costs.forecasts import forecasts_of
 from dormouse.services.costs.inputs import CostInputs, read_inputs
 from dormouse.services.costs.sums import sums_of
-from dormouse.services.views.cost_report import BudgetView, CostReport, CostRow, FiguresView, ForecastView
+from dormouse.services.views.costs.report import BudgetView, CostReport, CostRow, FiguresView, ForecastView
 from dormouse.services.views.money import Money
 
 USD = "USD"

@@ -19,7 +19,7 @@ from dormouse.resources.registry import kind_of
 from dormouse.services.costs.environment_costs import Memory, costs_of
 from dormouse.services.costs.pricing import price_of
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.views.costs import EnvironmentCosts
+from dormouse.services.views.costs.environment import EnvironmentCosts
 from dormouse.services.views.machines import CurrentHold, CurrentLease, PlannedStageView
 from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.placements import PlacementView

@@ -19,7 +19,7 @@ from dormouse.idle.tracking import ActionReason, Hold, TrackedMachine
 from dormouse.lifecycle import State, Verb
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
-from tests.unit.activities.test_hand_over import Machines, Place
+from tests.unit.activities.idle.test_hand_over import Machines, Place
 from tests.unit.builders import NOW, environment_record, machine, remembered
 from tests.unit.idle.stages.test_forget_after import AFTER, SLEPT, warned
 

@@ -24,7 +24,7 @@ from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import MOST_LINES, Card, fitting
 from dormouse.services.lists.environments import EnvironmentPage
-from dormouse.services.views.costs import EnvironmentCosts
+from dormouse.services.views.costs.environment import EnvironmentCosts
 from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.machines import (
     CurrentHold,

@@ -28,7 +28,7 @@ from dormouse.resources.sizes.price_rows import Price
 from dormouse.services.context import Context
 from dormouse.services.costs.report import show_costs
 from dormouse.services.durable_client import DurableClient
-from dormouse.services.views.cost_report import CostReport
+from dormouse.services.views.costs.report import CostReport
 from tests.unit.azure import PriceList
 from tests.unit.builders import environment_record
 from tests.unit.costs.months import at, ran, slept

@@ -32,7 +32,7 @@ from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import key_of
 from dormouse.resources.plan import Resource
-from tests.unit.activities.test_pools import Api, Place, record, runner
+from tests.unit.activities.idle.test_pools import Api, Place, record, runner
 from tests.unit.builders import NOW, case
 from tests.unit.idle.clusters.test_node_pools import FORCED, OFF, shown
 from tests.unit.idle.stages.test_stop_after import AFTER, DUE, SEEN, SLEPT, STAGES, VM, asleep, planned_stop

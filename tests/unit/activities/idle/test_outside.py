@@ -20,7 +20,7 @@ from dormouse.idle.outside.answers import ServiceAnswer
 from dormouse.idle.outside.services import ActivityService
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import VirtualMachine
-from tests.unit.activities import test_clusters as clusters
+from tests.unit.activities.idle import test_clusters as clusters
 from tests.unit.builders import IDENTIFIER, NOW, machine
 from tests.unit.twins import SETTINGS, stopped_clock
 

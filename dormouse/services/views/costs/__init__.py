@@ -1,0 +1,1 @@
+"""What callers see of costs: the report, and the part of it in an environment."""
