@@ -22,7 +22,6 @@ EXAMPLE: dict[str, Any] = json.loads((ROOT / "examples" / "runner-cluster.json")
 SOON = {"window": "5m", "grace": "0m", "lead": "5m"}
 SPEC: dict[str, Any] = {**{key: value for key, value in EXAMPLE.items() if key != "object_store"}, "idle": SOON}
 QUEUE = "10.0.0.4:15672"
-MOST_SWEEPS = 150
 TOTALS = 'HTTP/1.0 200 OK\r\n\r\n{{"queue_totals":{{"messages_ready":{},"messages_unacknowledged":{}}}}}'
 
 
@@ -61,11 +60,14 @@ class Runners:
 
     def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Sweep until a line is as awaited; returns it."""
-        for _ in range(MOST_SWEEPS):
-            line = self.sweep()
-            if holds(line):
-                return line
-        raise AssertionError(f"it is never so: {line}")
+        lines: list[dict[str, Any]] = []
+
+        def found() -> bool:
+            lines.append(self.sweep())
+            return holds(lines[-1])
+
+        until(found, lambda: f"it is never so: {lines[-1]}")
+        return lines[-1]
 
     def notices(self) -> list[str]:
         """The events that people were told of, about the pool."""

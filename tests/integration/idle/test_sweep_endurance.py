@@ -208,7 +208,9 @@ def test_one_sweep_stops_more_machines_than_the_burst_limit() -> None:
         fleet.load(**{f"m{number:03}": machine(idle=AT_ONCE, size=CPU_SIZE, agent=False) for number in range(BURST + 10)})
         assert fleet.sweep()["summary"]["problems"] == []
         assert {fleet.power(name) for name in fleet.names} == {"deallocated"}
-        assert {operation["outcome"] for name in fleet.names for operation in fleet.operations(name)} == {"succeeded"}
+        trail = client.get("/operations?limit=200").raise_for_status().json()["value"]
+        assert sorted(operation["environment"] for operation in trail) == [f"{fleet.group}:{name}" for name in fleet.names]
+        assert {operation["outcome"] for operation in trail} == {"succeeded"}
 
 
 def test_a_sweep_does_not_stop_a_machine_whose_operation_was_ended_by_force(fleet: FleetSide) -> None:
