@@ -4,6 +4,7 @@ import base64
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from local.azure.services.tables.edm import (
@@ -35,14 +36,21 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 TYPED = {"datetime": DATETIME, "guid": GUID, "x": BINARY, "binary": BINARY}
 
 
+Condition = Callable[[Mapping[str, Value]], bool]
+
+
 def matches(question: str, entity: Mapping[str, Value]) -> bool:
     """Whether an entity matches a filter; an empty one matches everything. Raises a refusal for an invalid filter."""
-    if not question.strip():
-        return True
+    return not question.strip() or _condition(question)(entity)
+
+
+@lru_cache(maxsize=256)
+def _condition(question: str) -> Condition:
+    """The condition that a filter states: read once, because a query applies it to every entity of a table."""
     reader = _Reader(question)
-    result = reader.either(entity)
+    condition = reader.either()
     reader.end()
-    return result
+    return condition
 
 
 class _Reader:
@@ -57,37 +65,38 @@ class _Reader:
             place = match.end()
         self._question, self._place = question, 0
 
-    def either(self, entity: Mapping[str, Value]) -> bool:
-        result = self._both(entity)
+    def either(self) -> Condition:
+        parts = [self._both()]
         while self._take("or"):
-            result = self._both(entity) or result
-        return result
+            parts.append(self._both())
+        return parts[0] if len(parts) == 1 else lambda entity: any(part(entity) for part in parts)
 
     def end(self) -> None:
         if self._place != len(self._tokens):
             raise _unreadable(self._question)
 
-    def _both(self, entity: Mapping[str, Value]) -> bool:
-        result = self._one(entity)
+    def _both(self) -> Condition:
+        parts = [self._one()]
         while self._take("and"):
-            result = self._one(entity) and result
-        return result
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else lambda entity: all(part(entity) for part in parts)
 
-    def _one(self, entity: Mapping[str, Value]) -> bool:
+    def _one(self) -> Condition:
         if self._take("not"):
-            return not self._one(entity)
+            negated = self._one()
+            return lambda entity: not negated(entity)
         kind, text = self._next()
         if kind == "open":
-            result = self.either(entity)
+            inside = self.either()
             if self._next()[0] != "close":
                 raise _unreadable(self._question)
-            return result
+            return inside
         if kind != "word":
             raise _unreadable(self._question)
         comparison, literal = self._next()[1], self._literal(*self._next())
         if comparison not in COMPARE:
             raise _unreadable(self._question)
-        return _compared(COMPARE[comparison], entity.get(text), literal)
+        return partial(_compared, COMPARE[comparison], text, literal.kind, literal.comparable)
 
     def _literal(self, kind: str, text: str) -> Value:
         try:
@@ -110,12 +119,12 @@ class _Reader:
         return self._tokens[self._place - 1]
 
 
-def _compared(compare: Callable[[Any, Any], bool], known: Value | None, literal: Value) -> bool:
+def _compared(compare: Callable[[Any, Any], bool], name: str, kind: str, literal: Any, entity: Mapping[str, Value]) -> bool:
     """A missing value, or one of another type, is neither equal nor unequal."""
-    if known is None:
+    known = entity.get(name)
+    if known is None or (known.kind != kind and not (known.kind in NUMBERS and kind in NUMBERS)):
         return False
-    both = {known.kind, literal.kind}
-    return (len(both) == 1 or both <= set(NUMBERS)) and compare(known.comparable, literal.comparable)
+    return compare(known.comparable, literal)
 
 
 def _value(kind: str, text: str) -> Value:
