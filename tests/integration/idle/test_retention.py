@@ -10,7 +10,7 @@ import pytest
 from dormouse.clock import DAY
 from dormouse.resources.compute.machines import key_of
 from local.azure.core import store as azure_store
-from local.sandbox import Ground, temporary_ground
+from local.sandbox import NO_TLS, Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine
 from tests.support import AzureSide, ControlPlane, until
 
@@ -39,7 +39,9 @@ def leap(ground: Ground, seconds: float) -> None:
 def retained(ground: Ground) -> None:
     """Run the retention timer once."""
     master = {"x-functions-key": ground.keys["master"]}
-    fired = httpx.post(f"http://127.0.0.1:{ground.port}/admin/functions/retention_timer", json={}, headers=master)
+    fired = httpx.post(
+        f"http://127.0.0.1:{ground.port}/admin/functions/retention_timer", json={}, headers=master, verify=NO_TLS
+    )
     assert fired.status_code == httpx.codes.ACCEPTED, fired.text
 
 

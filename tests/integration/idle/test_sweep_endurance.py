@@ -8,7 +8,7 @@ import pytest
 
 from dormouse.clock import parse_moment
 from dormouse.idle.sweep import BURST
-from local.sandbox import Ground, temporary_ground
+from local.sandbox import NO_TLS, Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine, sweep_ended
 from tests.integration.idle.test_false_stops import AT_ONCE, MONITOR, moment
 from tests.support import WORKSTATION, ControlPlane, until
@@ -28,7 +28,7 @@ def pass_minutes(fleet: FleetSide, minutes: float) -> None:
 
 def manage(ground: Ground, instance: str, what: str) -> httpx.Response:
     url = f"http://127.0.0.1:{ground.port}/runtime/webhooks/durabletask/instances/{instance}/{what}"
-    return httpx.post(url, headers={"x-functions-key": ground.keys["durable"]}, trust_env=False)
+    return httpx.post(url, headers={"x-functions-key": ground.keys["durable"]}, trust_env=False, verify=NO_TLS)
 
 
 def extend(fleet: FleetSide, name: str, **body: str) -> httpx.Response:
@@ -237,11 +237,13 @@ def test_an_orchestration_without_its_lock_changes_nothing(fleet: FleetSide, fle
     name = {"stop": "change_power", "delete": "delete_environment"}[verb]
     url = f"http://127.0.0.1:{fleet_ground.port}/runtime/webhooks/durabletask"
     headers = {"x-functions-key": fleet_ground.keys["durable"]}
-    started = httpx.post(f"{url}/orchestrators/{name}/{operation}", json=asked, headers=headers, trust_env=False)
+    started = httpx.post(
+        f"{url}/orchestrators/{name}/{operation}", json=asked, headers=headers, trust_env=False, verify=NO_TLS
+    )
     assert started.status_code == 202, started.text
 
     def output() -> dict[str, str]:
-        status = httpx.get(f"{url}/instances/{operation}", headers=headers, trust_env=False).json()
+        status = httpx.get(f"{url}/instances/{operation}", headers=headers, trust_env=False, verify=NO_TLS).json()
         return dict(status["output"] or {})
 
     until(output, "it does not end")
