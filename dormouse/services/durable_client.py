@@ -19,6 +19,7 @@ from orchestrators.progress import RUNNING
 T = TypeVar("T")
 STATUS = df.OrchestrationRuntimeStatus
 ENDED = (STATUS.Completed, STATUS.Failed, STATUS.Canceled, STATUS.Terminated)
+UNENDED = tuple(status for status in STATUS if status not in ENDED)
 LOOKS, BETWEEN_LOOKS = 30, 0.2
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,16 @@ class DurableClient:
         failure = f"did not end {identifier}"
         _require_id(identifier, failure)
         await _answered(self._client.terminate(identifier, why), failure)
+
+    async def unended(self, first: datetime, last: datetime) -> list[str]:
+        """The orchestrations of ours that were created in this time and have not ended, oldest first; at most a hundred.
+
+        A parent is before its children. A hundred is what the host returns at once, and the SDK asks for no more.
+        """
+        failure = "did not list what has not ended"
+        found = await _answered(self._client.get_status_by(first, last, list(UNENDED)), failure)
+        created = {str(one.instance_id): one.created_time or last for one in found}
+        return sorted(filter(is_instance_id, created), key=lambda identifier: (created[identifier], identifier))
 
     async def purge(self, first: datetime, last: datetime) -> int:
         """Delete the histories of ended orchestrations that were created in this time; returns how many."""

@@ -1,5 +1,6 @@
 """Retention: old histories, operations and machine rows are deleted, so that tables and the task hub do not grow forever."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,8 +16,26 @@ log = logging.getLogger(__name__)
 
 FIRST_HISTORY = datetime(2020, 1, 1, tzinfo=UTC)
 MOST_AT_ONCE, MOST_ROUNDS = 1000, 20
+OVERDUE = "It did not end in {days} days."
 # How old the last sweep may be and still prove that a machine is missing.
 FRESH = HOUR
+
+
+async def end_overdue(client: DurableClient, dependencies: Dependencies) -> None:
+    """End the orchestrations that began more than `HISTORY_KEPT_DAYS` ago and have not ended, so that they can be deleted.
+
+    None of ours lasts more than half a day. An older one lost a message, was suspended by hand, or is of a newer release that
+    no longer runs here; Durable Functions keeps it forever. Parents are ended before their children, which would wake them.
+    One that receives nothing is told hourly in the first day and in every day on which its age has doubled, because each
+    time is a message that stays in its queue.
+    """
+    reason = OVERDUE.format(days=dependencies.settings.history_kept_days)
+    for _, last in reversed(list(slices(_border(dependencies)))):
+        with contextlib.suppress(TaskHubUnavailable):  # it is in the log, and asked again in an hour
+            for identifier in await client.unended(last - timedelta(days=1), last):
+                with contextlib.suppress(TaskHubUnavailable):  # it may have ended by itself
+                    await client.terminate(identifier, reason)
+                    log.warning("%s is ended. %s", identifier, reason)
 
 
 async def purge_histories(client: DurableClient, dependencies: Dependencies) -> None:
@@ -24,8 +43,7 @@ async def purge_histories(client: DurableClient, dependencies: Dependencies) -> 
 
     Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
     """
-    border = datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.history_kept_days)
-    for first, last in slices(border):
+    for first, last in slices(_border(dependencies)):
         try:
             purged = await client.purge(first, last)
         except TaskHubUnavailable as error:
@@ -33,6 +51,11 @@ async def purge_histories(client: DurableClient, dependencies: Dependencies) -> 
             continue
         if purged:
             log.info("%s histories from %s to %s were deleted.", purged, first, last)
+
+
+def _border(dependencies: Dependencies) -> datetime:
+    """What was created before this moment has been kept for long enough."""
+    return datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.history_kept_days)
 
 
 def slices(border: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -109,6 +132,7 @@ async def _seen(head: ReportHead, dependencies: Dependencies) -> set[str]:
 
 async def retain(client: DurableClient, dependencies: Dependencies) -> None:
     """Delete everything that has been kept for long enough; what cannot be deleted now is deleted an hour later."""
+    await end_overdue(client, dependencies)
     await purge_histories(client, dependencies)
     for forget in (
         forget_old_trails,
