@@ -11,6 +11,8 @@ from local.sandbox import Ground
 
 # What grows with the messages that wait for instances, and is empty when nothing runs.
 WAITING = ("inbox", "activities", "timers")
+TEXTS = ("id", "name", "input", "output", "custom_status", "parent")
+STRAY = "FROM history WHERE instance NOT IN (SELECT id FROM instances)"
 
 
 def leap(ground: Ground, seconds: float) -> None:
@@ -41,11 +43,12 @@ def hub_of(ground: Ground) -> Iterator[sqlite3.Connection]:
 class HubSize:
     """The task hub at one moment: instances by orchestrator and status, events in histories, waiting messages, entities, bytes.
 
-    The bytes are those of all texts, payloads included: Azure keeps large ones as blobs, which it deletes with their instance.
+    `stray` are the events that belong to no instance. The bytes are those of all texts, payloads included: Azure keeps large ones as blobs, which it deletes with their instance.
     """
 
     instances: Counter[tuple[str, str]]
     events: int
+    stray: int
     waiting: int
     entities: int
     bytes: int
@@ -56,11 +59,14 @@ class HubSize:
         with hub_of(ground) as hub:
             kinds = Counter(hub.execute("SELECT name, status FROM instances").fetchall())
             events, text = hub.execute("SELECT count(*), total(length(event)) FROM history").fetchone()
-            columns = ("id", "name", "input", "output", "custom_status", "parent")
-            lengths = " + ".join(f"total(length({column}))" for column in columns)
-            text += hub.execute(f"SELECT {lengths} FROM instances").fetchone()[0]  # noqa: S608 - our own names
-            counts = [hub.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in (*WAITING, "entities")]  # noqa: S608
-        return cls(kinds, events, sum(counts[:-1]), counts[-1], int(text))
+            (stray,) = hub.execute(f"SELECT count(*) {STRAY}").fetchone()
+            text += hub.execute(
+                f"SELECT {' + '.join(f'total(length({name}))' for name in TEXTS)} FROM instances"
+            ).fetchone()[0]
+            *waiting, entities = (
+                hub.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in (*WAITING, "entities")
+            )
+        return cls(kinds, events, stray, sum(waiting), entities, int(text))
 
     @property
     def count(self) -> int:

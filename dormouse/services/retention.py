@@ -25,9 +25,9 @@ async def end_overdue(client: DurableClient, dependencies: Dependencies) -> None
     """End the orchestrations that began more than `HISTORY_KEPT_DAYS` ago and have not ended, so that they can be deleted.
 
     None of ours lasts more than half a day. An older one lost a message, was suspended by hand, or is of a newer release that
-    no longer runs here; Durable Functions keeps it forever. Parents are ended before their children, which would wake them.
-    One that receives nothing is told hourly in the first day and in every day on which its age has doubled, because each
-    time is a message that stays in its queue.
+    does not run here any more; Durable Functions keeps it forever. Parents are ended before their children, whose end would
+    wake them. One that receives nothing is told hourly on the first day and on each day on which its age has doubled,
+    because every such message stays in its queue.
     """
     reason = OVERDUE.format(days=dependencies.settings.history_kept_days)
     for _, last in reversed(list(slices(_border(dependencies)))):

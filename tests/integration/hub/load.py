@@ -112,8 +112,8 @@ class Load:
         self.stuck.add(identifier)
 
     def _outlive(self, child: str) -> None:
-        """A sub-orchestration is two days younger than its parent, which is therefore deleted first."""
-        later = timestamp(self.ground.clock.now() + timedelta(days=2))
+        """A sub-orchestration is ten days younger than its parent, which can therefore be deleted before it."""
+        later = timestamp(self.ground.clock.now() + timedelta(days=10))
         with hub_of(self.ground) as hub:
             changed = hub.execute("UPDATE instances SET created = ? WHERE id = ?", (later, child)).rowcount
         assert changed == 1, f"there is no {child}"
@@ -121,14 +121,13 @@ class Load:
     def _until_nothing_runs(self) -> None:
         ended = ", ".join("?" * len(ENDED))
         until(
-            lambda: HubSize.of(self.ground).waiting == 0
-            and self._ids(f"status NOT IN ({ended})", *ENDED) <= self.stuck,
+            lambda: HubSize.of(self.ground).waiting == 0 and self._ids(f"status NOT IN ({ended})", *ENDED) <= self.stuck,
             "something runs",
         )
 
     def _ids(self, condition: str, *values: str) -> set[str]:
         with hub_of(self.ground) as hub:
-            return {row[0] for row in hub.execute(f"SELECT id FROM instances WHERE {condition}", values)}  # noqa: S608
+            return {row[0] for row in hub.execute(f"SELECT id FROM instances WHERE {condition}", values)}
 
     def _executions(self, identifier: str) -> list[str]:
         with hub_of(self.ground) as hub:
