@@ -41,9 +41,11 @@ def hub_of(ground: Ground) -> Iterator[sqlite3.Connection]:
 
 @dataclass(frozen=True, slots=True)
 class HubSize:
-    """The task hub at one moment: instances by orchestrator and status, events in histories, waiting messages, entities, bytes.
+    """The task hub at one moment.
 
-    `stray` are the events that belong to no instance. The bytes are those of all texts, payloads included: Azure keeps large ones as blobs, which it deletes with their instance.
+    `instances` by orchestrator and status; `events` in their histories, and `stray` ones that belong to no instance; messages,
+    calls and timers that wait; entities; the bytes of all texts. Payloads are included: Azure keeps large ones as blobs, which
+    it deletes with their instance (Azure/durabletask, AzureTableTrackingStore.cs, DeleteAllDataForOrchestrationInstance).
     """
 
     instances: Counter[tuple[str, str]]

@@ -24,9 +24,9 @@ FRESH = HOUR
 async def end_overdue(client: DurableClient, dependencies: Dependencies) -> None:
     """End the orchestrations that began more than `HISTORY_KEPT_DAYS` ago and have not ended, so that they can be deleted.
 
-    None of ours lasts more than half a day. An older one lost a message, was suspended by hand, or is of a newer release that
-    does not run here any more; Durable Functions keeps it forever. Parents are ended before their children, whose end would
-    wake them. One that receives nothing is told hourly on the first day and on each day on which its age has doubled,
+    None of ours lasts more than half a day. An older one lost a message, was suspended by hand, or is of a newer release
+    that does not run here any more; Durable Functions keeps it forever. Parents are ended before their children, whose end
+    would wake them. One that receives nothing is told hourly on the first day and on each day on which its age has doubled,
     because every such message stays in its queue.
     """
     reason = OVERDUE.format(days=dependencies.settings.history_kept_days)
