@@ -43,9 +43,9 @@ def hub_of(ground: Ground) -> Iterator[sqlite3.Connection]:
 class HubSize:
     """The task hub at one moment.
 
-    `instances` by orchestrator and status; `events` in their histories, and `stray` ones that belong to no instance; messages,
-    calls and timers that wait; entities; the bytes of all texts. Payloads are included: Azure keeps large ones as blobs, which
-    it deletes with their instance (Azure/durabletask, AzureTableTrackingStore.cs, DeleteAllDataForOrchestrationInstance).
+    `instances` by orchestrator and status; `events` in their histories, and `stray` ones that belong to no instance;
+    messages, calls and timers that wait; entities; the bytes of all texts. Payloads are included: Azure keeps large ones as
+    blobs, which it deletes with their instance (Azure/durabletask, AzureTableTrackingStore.cs).
     """
 
     instances: Counter[tuple[str, str]]

@@ -96,15 +96,18 @@ class DurableClient:
         _require_id(identifier, failure)
         await _answered(self._client.terminate(identifier, why), failure)
 
-    async def unended(self, first: datetime, last: datetime) -> list[str]:
-        """The orchestrations of ours that were created in this time and have not ended, oldest first; at most a hundred.
+    async def unended(self, last: datetime) -> dict[str, datetime]:
+        """The orchestrations of ours that were created up to this moment and have not ended, with that time, oldest first.
 
-        A parent is before its children. A hundred is what the host returns at once, and the SDK asks for no more.
+        A parent is before its children. They are a hundred at most: the host returns no more at once, and the SDK does not
+        ask for the rest.
         """
-        failure = "did not list what has not ended"
-        found = await _answered(self._client.get_status_by(first, last, list(UNENDED)), failure)
-        created = {str(one.instance_id): one.created_time or last for one in found}
-        return sorted(filter(is_instance_id, created), key=lambda identifier: (created[identifier], identifier))
+        listing = self._client.get_status_by(created_time_to=last, runtime_status=list(UNENDED))
+        found = await _answered(listing, "did not list what has not ended")
+        ours = [one for one in found if one.created_time and is_instance_id(one.instance_id)]
+        return {
+            one.instance_id: one.created_time for one in sorted(ours, key=lambda one: (one.created_time, one.instance_id))
+        }
 
     async def purge(self, first: datetime, last: datetime) -> int:
         """Delete the histories of ended orchestrations that were created in this time; returns how many."""

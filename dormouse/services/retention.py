@@ -29,13 +29,18 @@ async def end_overdue(client: DurableClient, dependencies: Dependencies) -> None
     would wake them. One that receives nothing is told hourly on the first day and on each day on which its age has doubled,
     because every such message stays in its queue.
     """
-    reason = OVERDUE.format(days=dependencies.settings.history_kept_days)
-    for _, last in reversed(list(slices(_border(dependencies)))):
-        with contextlib.suppress(TaskHubUnavailable):  # it is in the log, and asked again in an hour
-            for identifier in await client.unended(last - timedelta(days=1), last):
-                with contextlib.suppress(TaskHubUnavailable):  # it may have ended by itself
-                    await client.terminate(identifier, reason)
-                    log.warning("%s is ended. %s", identifier, reason)
+    border, reason = _border(dependencies), OVERDUE.format(days=dependencies.settings.history_kept_days)
+    days = [(last - timedelta(days=1), last) for _, last in slices(border)]
+    with contextlib.suppress(TaskHubUnavailable):  # it is in the log, and asked again in an hour
+        for identifier, created in (await client.unended(border)).items():
+            if any(first < created <= last for first, last in days):
+                await _end(client, identifier, reason)
+
+
+async def _end(client: DurableClient, identifier: str, reason: str) -> None:
+    with contextlib.suppress(TaskHubUnavailable):  # it may have ended by itself
+        await client.terminate(identifier, reason)
+        log.warning("%s is ended. %s", identifier, reason)
 
 
 async def purge_histories(client: DurableClient, dependencies: Dependencies) -> None:
