@@ -18,7 +18,7 @@ from tests.fleet import CPU_SIZE, FleetSide, machine
 from tests.integration.chat.chats import Script
 from tests.support import AzureSide, ControlPlane, until
 
-# What instances are that wait forever: for their first message, for another one, for somebody who resumes them.
+# What instances are that wait forever: for their first message, for another one, for someone to resume them.
 STUCK = ("Pending", "Running", "Suspended")
 SETTINGS = {"FUNCTION_KEY_ROLE": "admin"}  # only admins end operations by force
 
