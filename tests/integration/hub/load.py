@@ -77,13 +77,16 @@ class Load:
         assert plane.down(name)["outcome"] == "succeeded"
 
     def _ended_by_force(self, plane: ControlPlane, azure: AzureSide, name: str) -> None:
-        """An operation and its steps are terminated in the middle."""
+        """An operation and the one step that runs, for nothing else can begin before it has ended, are terminated."""
         azure.hold_up("PUT", "/virtualMachines/", times=9)
         building = plane.put(name).json()["operation"]
-        plane.until_step(building, "vm", "running")
+        until(lambda: self._running_steps(plane, building) == ["vm"], "the machine is not the only step that runs")
         plane.client.post(f"/operations/{building}/cancel", params={"force": "true"}).raise_for_status()
         azure.behave()
         assert plane.down(name)["outcome"] == "succeeded"
+
+    def _running_steps(self, plane: ControlPlane, operation: str) -> list[str]:
+        return [step["name"] for step in plane.operation(operation)["steps"] if step["state"] == "running"]
 
     def _adopt_and_release(self, plane: ControlPlane, fleet: FleetSide) -> None:
         for verb, more in (("adopt", {"agent": False}), ("release", {})):
