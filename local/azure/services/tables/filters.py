@@ -4,7 +4,8 @@ import base64
 import operator
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from local.azure.services.tables.edm import (
@@ -21,6 +22,7 @@ from local.azure.services.tables.edm import (
     invalid,
 )
 
+Test = Callable[[Mapping[str, Value]], bool]
 TOKEN = re.compile(
     r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<typed>(?:datetime|guid|X|binary)'[^']*')|(?P<text>'(?:[^']|'')*')"
     r"|(?P<number>-?\d+(?:\.\d+)?L?)|(?P<word>[A-Za-z_]\w*))"
@@ -34,26 +36,31 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "le": operator.le,
 }
 TYPED = {"datetime": DATETIME, "guid": GUID, "x": BINARY, "binary": BINARY}
+PARSED = 256  # filters that are kept parsed
 
 
-Condition = Callable[[Mapping[str, Value]], bool]
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A parsed filter: whether an entity matches it, and the text comparisons that hold for every entity that does.
+
+    A comparison is the name of a property, the word for the comparison, and a text.
+    """
+
+    matches: Test
+    required: tuple[tuple[str, str, str], ...] = ()
+
+    def texts(self, name: str, *comparisons: str) -> list[str]:
+        """The texts that a property of every matching entity compares with in one of these ways."""
+        return [text for known, comparison, text in self.required if known == name and comparison in comparisons]
 
 
-def matches(question: str, entity: Mapping[str, Value]) -> bool:
-    """Whether an entity matches a filter; an empty one matches everything. Raises a refusal for an invalid filter."""
-    return not question.strip() or _condition(question)(entity)
+@lru_cache(PARSED)
+def parsed(question: str) -> Filter:
+    """A filter from its text; an empty one matches everything. Raises a refusal for an invalid one."""
+    return _Parser(question).whole() if question.strip() else Filter(lambda _: True)
 
 
-@lru_cache(maxsize=256)
-def _condition(question: str) -> Condition:
-    """The condition that a filter states: read once, because a query applies it to every entity of a table."""
-    reader = _Reader(question)
-    condition = reader.either()
-    reader.end()
-    return condition
-
-
-class _Reader:
+class _Parser:
     def __init__(self, question: str) -> None:
         self._tokens: list[tuple[str, str]] = []
         place = 0
@@ -65,38 +72,44 @@ class _Reader:
             place = match.end()
         self._question, self._place = question, 0
 
-    def either(self) -> Condition:
+    def whole(self) -> Filter:
+        result = self._either()
+        if self._place != len(self._tokens):
+            raise _unreadable(self._question)
+        return result
+
+    def _either(self) -> Filter:
         parts = [self._both()]
         while self._take("or"):
             parts.append(self._both())
-        return parts[0] if len(parts) == 1 else lambda entity: any(part(entity) for part in parts)
+        return parts[0] if len(parts) == 1 else Filter(lambda entity: any(part.matches(entity) for part in parts))
 
-    def end(self) -> None:
-        if self._place != len(self._tokens):
-            raise _unreadable(self._question)
-
-    def _both(self) -> Condition:
+    def _both(self) -> Filter:
         parts = [self._one()]
         while self._take("and"):
             parts.append(self._one())
-        return parts[0] if len(parts) == 1 else lambda entity: all(part(entity) for part in parts)
+        if len(parts) == 1:
+            return parts[0]
+        required = tuple(comparison for part in parts for comparison in part.required)
+        return Filter(lambda entity: all(part.matches(entity) for part in parts), required)
 
-    def _one(self) -> Condition:
+    def _one(self) -> Filter:
         if self._take("not"):
-            negated = self._one()
-            return lambda entity: not negated(entity)
-        kind, text = self._next()
+            refused = self._one()
+            return Filter(lambda entity: not refused.matches(entity))
+        kind, name = self._next()
         if kind == "open":
-            inside = self.either()
+            result = self._either()
             if self._next()[0] != "close":
                 raise _unreadable(self._question)
-            return inside
+            return result
         if kind != "word":
             raise _unreadable(self._question)
         comparison, literal = self._next()[1], self._literal(*self._next())
         if comparison not in COMPARE:
             raise _unreadable(self._question)
-        return partial(_compared, COMPARE[comparison], text, literal.kind, literal.comparable)
+        required = ((name, comparison, str(literal.json)),) if literal.kind == STRING else ()
+        return Filter(lambda entity: _compared(COMPARE[comparison], entity.get(name), literal), required)
 
     def _literal(self, kind: str, text: str) -> Value:
         try:
@@ -119,12 +132,12 @@ class _Reader:
         return self._tokens[self._place - 1]
 
 
-def _compared(compare: Callable[[Any, Any], bool], name: str, kind: str, literal: Any, entity: Mapping[str, Value]) -> bool:
+def _compared(compare: Callable[[Any, Any], bool], known: Value | None, literal: Value) -> bool:
     """A missing value, or one of another type, is neither equal nor unequal."""
-    known = entity.get(name)
-    if known is None or (known.kind != kind and not (known.kind in NUMBERS and kind in NUMBERS)):
+    if known is None:
         return False
-    return compare(known.comparable, literal)
+    both = {known.kind, literal.kind}
+    return (len(both) == 1 or both <= set(NUMBERS)) and compare(known.comparable, literal.comparable)
 
 
 def _value(kind: str, text: str) -> Value:
