@@ -85,7 +85,7 @@ def test_a_budget_that_is_used_up_stops_what_is_not_in_use_after_a_warning_and_p
     fleet_ground: Ground, fleet: FleetSide
 ) -> None:
     plane = ControlPlane(fleet.control_plane)
-    spec = {**WORKSTATION, "idle": {"enabled": False, "lead": "2m"}, "monthly_budget": 0.01, "on_budget": "stop"}
+    spec = {**WORKSTATION, "idle": {"enabled": False}, "monthly_budget": 0.01, "on_budget": "stop"}
     plane.up("overdrawn", spec)
 
     def used_up() -> bool:
