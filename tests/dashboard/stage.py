@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from local.sandbox import NO_TLS, NOTHING_ELSE, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import NOTHING_ELSE, Ground, temporary_ground
 from tests.support import AzureSide, ControlPlane
 
 ESTATE = Path(__file__).parent / "estate.yaml"

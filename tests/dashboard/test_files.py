@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from dormouse.http.dashboard.files import STATIC, static_files, version
-from local.sandbox import NO_TLS, Ground
+from local.plain_http import NO_TLS
+from local.sandbox import Ground
 from release.package import copy_app
 
 

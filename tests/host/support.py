@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from local.sandbox import NO_TLS, Process
+from local.plain_http import NO_TLS
+from local.sandbox import Process
 
 APP = Path(__file__).parent / "app"
 OVER = ("Completed", "Failed", "Terminated")

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from dormouse.access.signatures import hub_signature, slack_signature
-from local.sandbox import CHATOPS_SECRET, NO_TLS, NOTIFY_SECRET, SLACK_SECRET, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import CHATOPS_SECRET, NOTIFY_SECRET, SLACK_SECRET, Ground, temporary_ground
 from tests.integration.chat.chats import Script, Slack, Teams, card_of, text_of
 from tests.support import AzureSide, ControlPlane, until
 

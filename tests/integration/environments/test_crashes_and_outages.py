@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from local.sandbox import NO_TLS, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import Ground, temporary_ground
 from tests.support import AzureSide, ControlPlane
 
 ONCE = (

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.sandbox import NO_TLS, Ground, Process, free_port
+from local.plain_http import NO_TLS
+from local.sandbox import Ground, Process, free_port
 from tests.fleet import FleetSide, machine
 from tests.integration.chat.chats import Script
 from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from local.leaps import leap
-from local.sandbox import NO_TLS, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import Ground, temporary_ground
 from tests.integration.environments.test_ownership import both_tags
 from tests.support import SUBSCRIPTION, AzureSide, ControlPlane, until
 

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dormouse.access.roles import Permission
 from dormouse.http.routes import ROUTES
-from local.sandbox import NO_TLS, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import Ground, temporary_ground
 from tests.integration.chat.chats import Script
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.support import WORKSTATION, AzureSide, ControlPlane

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local.sandbox import CHATOPS_SECRET, NO_TLS, SLACK_SECRET, TEAMS_SECRET, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import CHATOPS_SECRET, SLACK_SECRET, TEAMS_SECRET, Ground, temporary_ground
 from tests.integration.chat.chats import Script, Slack, Teams
 from tests.support import AzureSide
 

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local.sandbox import NO_TLS
+from local.plain_http import NO_TLS
 from tests.fleet import QUIET_INSIDE, FleetSide, machine
 
 AUDIENCE = "api://dormouse"

@@ -10,7 +10,8 @@ import pytest
 from dormouse.access.signatures import hub_signature
 from dormouse.clock import DAY, MINUTE, parse_moment, rfc3339
 from local.azure.services.activity import REPORT_SECRET
-from local.sandbox import NO_TLS, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import Ground, temporary_ground
 from tests.fleet import FleetSide, machine, sweep_ended
 from tests.support import until
 

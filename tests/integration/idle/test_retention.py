@@ -8,7 +8,8 @@ import pytest
 from dormouse.clock import DAY
 from dormouse.resources.compute.machines import key_of
 from local.leaps import leap
-from local.sandbox import NO_TLS, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine
 from tests.support import AzureSide, ControlPlane, until
 

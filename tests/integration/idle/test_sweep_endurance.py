@@ -8,7 +8,8 @@ import pytest
 
 from dormouse.clock import parse_moment
 from dormouse.idle.sweep import BURST
-from local.sandbox import NO_TLS, Ground, temporary_ground
+from local.plain_http import NO_TLS
+from local.sandbox import Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine, sweep_ended
 from tests.integration.idle.test_false_stops import AT_ONCE, MONITOR, moment
 from tests.support import WORKSTATION, ControlPlane, until
