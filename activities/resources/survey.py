@@ -79,7 +79,8 @@ async def observe(resource: Resource, cloud: Cloud) -> ResourceStatus:
     drifted = change.action is ChangeAction.UPDATE
     state = kind.power_state(observed) if kind.power_state else None
     problem, hibernated = kind.problem(observed), kind.hibernated(observed)
-    return ResourceStatus(resource.name, True, drifted, state, problem, change.differences, hibernated)
+    suspended = bool(kind.suspended and kind.suspended(observed))
+    return ResourceStatus(resource.name, True, drifted, state, problem, change.differences, hibernated, suspended)
 
 
 async def check(name: str, plan: Plan, absent: Sequence[str], cloud: Cloud) -> Sequence[Refusal]:

@@ -72,9 +72,10 @@ def preflight_result(
     drifted = tuple(status.name for status in statuses if status.drifted)
     powered = tuple(status for status in statuses if status.exists and status.state)
     differing = tuple(status for status in statuses if status.differences)
+    suspended = tuple(status.name for status in statuses if status.suspended and not status.drifted)
     created = (one for one in plan.resources if one.name not in existing)
     told = dict.fromkeys([*warnings, *(words for one in created if (words := missing_in_image(one)))])
-    return PreflightResult(existing, tuple(refusals), drifted, powered, differing, tuple(told))
+    return PreflightResult(existing, tuple(refusals), drifted, powered, differing, tuple(told), suspended)
 
 
 def checks_for(plan: Plan, result: PreflightResult) -> tuple[list[str], tuple[str, ...]]:

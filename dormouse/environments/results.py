@@ -142,8 +142,9 @@ class InstanceView:
 class ResourceStatus:
     """What Azure shows of one resource: whether it exists, whether it drifted from the plan, and its failure, if any.
 
-    `state` is its power state (None: it has no power, or does not exist), `hibernated` whether its memory is kept, and
-    `differences` what differs from the plan, as far as its kind compares properties.
+    `state` is its power state (None: it has no power, or does not exist), `hibernated` whether its memory is kept,
+    `differences` what differs from the plan, as far as its kind compares properties, and `suspended` whether it sleeps while
+    what it needs is running.
     """
 
     name: str
@@ -153,6 +154,7 @@ class ResourceStatus:
     problem: str = ""
     differences: tuple[Difference, ...] = ()
     hibernated: bool = False
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,8 @@ class GroupView:
 class PreflightResult:
     """A plan compared with what exists: existing resources, those that drifted, the states of those with power, refusals.
 
-    `differing` are the resources whose properties differ from the plan, and `warnings` say what could not be checked.
+    `differing` are the resources whose properties differ from the plan, `suspended` those that sleep on their own
+    and are not changed, and `warnings` say what could not be checked.
     """
 
     existing: tuple[str, ...] = ()
@@ -181,6 +184,7 @@ class PreflightResult:
     statuses: tuple[ResourceStatus, ...] = ()
     differing: tuple[ResourceStatus, ...] = ()
     warnings: tuple[str, ...] = ()
+    suspended: tuple[str, ...] = ()
 
 
 class OutcomeStatus(StrEnum):

@@ -119,7 +119,8 @@ class ResourceKind:
     `repeatable`: an existing one may be put again as a whole; any other is put only if `diff` says so. `resizable`: a
     stopped one can have another size. `needs_power`: it can be put only while what it needs is running. `probed`: whether
     the health of a resource can be checked from inside. `suspends`: it is suspended before what it needs is stopped or
-    deleted, and resumed after that was started. `soft_deleted`: Azure keeps it recoverable for a while after its deletion.
+    deleted, and resumed after that was started; `suspended`: whether an existing one is. `soft_deleted`: Azure keeps it
+    recoverable for a while after its deletion.
     `rotatable`: it is a secret that can be renewed. `snapshots`: a snapshot of it can be kept. `login_secrets` names the
     secrets with the passwords of a resource. `scripted_field`: it is put by a script inside the machine that contains it,
     whose output says what came of it, and follows this field of specs ("": it is put by a request to Azure). `public_name`:
@@ -155,6 +156,7 @@ class ResourceKind:
     needs_power: bool = False
     probed: Callable[[Resource], bool] | None = None
     suspends: bool = False
+    suspended: Callable[[Observed], bool] | None = None
     soft_deleted: bool = False
     rotatable: bool = False
     snapshots: bool = False

@@ -10,7 +10,8 @@ from dormouse import serialization
 from dormouse.environments.operations import Provision
 from dormouse.environments.preflight import startable
 from dormouse.environments.results import Outcome, OutcomeStatus, PreflightResult, Refusal
-from dormouse.resources.plan import Resource
+from dormouse.resources.graph import dependents
+from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.registry import is_group, kind_of
 from orchestrators.complete import CompletionDetails, complete
 from orchestrators.durable import (
@@ -35,6 +36,7 @@ from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 NOT_DELETED = "Not needed any more, and not deleted: {label} ({why}). The next change or the deletion tries it again."
 NOTHING_BUILT = "Nothing was created."
+NOT_CHECKED = "Not checked, because it sleeps, or needs what sleeps: {names}."
 FRESH_IS_GONE = "Everything that this operation created was rolled back; nothing is left."
 ADDED_IS_GONE = (
     "Everything that this operation created was rolled back, and what existed before still exists. Changes to existing "
@@ -95,7 +97,7 @@ def _provision(
 ) -> Orchestration[CompletionDetails]:
     asleep = {status.name for status in prepared.survey.statuses if status.state in ASLEEP}
     execution = PlanExecution(startable(request.plan, asleep), frozenset(prepared.survey.existing))
-    checked = [] if asleep else probed_in(execution.plan.resources)
+    checked = [] if asleep else _checked(execution.plan, prepared)
     checks = [ExpectedStep(HEALTH, tuple(resource.name for resource in execution.plan.resources))] if checked else []
     tracker.expect(*execution.awaited(), *checks)
     built = yield from build_somewhere(context, request, execution, asleep, tracker, cancel)
@@ -103,7 +105,7 @@ def _provision(
         return (yield from _undo(context, request, built, tracker, cancel))
     if not asleep:
         built = yield from _without_obsolete(context, request.obsolete, built, tracker)
-    details = yield from _finish(context, request, built, asleep, tracker, cancel)
+    details = yield from _finish(context, request, prepared, built, asleep, tracker, cancel)
     if is_cancelled(cancel):
         return details
     success = f"It was built as {built.placement.in_words()} instead." if built.placement else ""
@@ -132,8 +134,21 @@ def _without_obsolete(
     return replace(built, record=replace(built.record, resources=resources), warnings=tuple(warnings))
 
 
+def _checked(plan: Plan, prepared: Prepared) -> list[Resource]:
+    """The resources whose health is checked: not what sleeps on its own and is not changed, and nothing that needs it."""
+    suspended = set(prepared.survey.suspended)
+    suspended |= {one.name for name in prepared.survey.suspended for one in dependents(plan.resources, name)}
+    return [resource for resource in probed_in(plan.resources) if resource.name not in suspended]
+
+
 def _finish(
-    context: Context, request: Provision, built: Built, asleep: Set[str], tracker: ProgressTracker, cancel: Any
+    context: Context,
+    request: Provision,
+    prepared: Prepared,
+    built: Built,
+    asleep: Set[str],
+    tracker: ProgressTracker,
+    cancel: Any,
 ) -> Orchestration[CompletionDetails]:
     """Check the health of what was built, and record that it is ready."""
     plan = built.execution.plan
@@ -141,7 +156,8 @@ def _finish(
         yield from run(context, write_environment, replace(built.record, ready=request.was_ready), LONG_RETRY)
         words = f"{plan.environment} matches its spec. Health checks did not run, because these are stopped: "
         return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, f"{words}{', '.join(sorted(asleep))}."))
-    outcome, probed = Outcome(OutcomeStatus.SUCCEEDED, f"{plan.environment} is ready."), probed_in(plan.resources)
+    outcome, probed = Outcome(OutcomeStatus.SUCCEEDED, f"{plan.environment} is ready."), _checked(plan, prepared)
+    unchecked = [resource.name for resource in probed_in(plan.resources) if resource not in probed]
     if probed:
         tracker.expect(ExpectedStep(HEALTH, tuple(built.execution.steps[resource.name] for resource in plan.resources)))
         tracker.begin(HEALTH)
@@ -154,8 +170,11 @@ def _finish(
         failed = f"{plan.environment} is {'running and is billed' if powered else 'built'}"
         outcome = health_outcome(findings, passed=passed, failed=failed)
         tracker.end(HEALTH, DONE if outcome.status is OutcomeStatus.SUCCEEDED else REFUSED)
+    if unchecked:
+        outcome = replace(outcome, reason=f"{outcome.reason} {NOT_CHECKED.format(names=', '.join(unchecked))}")
     if outcome.status is OutcomeStatus.SUCCEEDED:
-        yield from run(context, write_environment, replace(built.record, ready=True), LONG_RETRY)
+        ready = request.was_ready if unchecked else True
+        yield from run(context, write_environment, replace(built.record, ready=ready), LONG_RETRY)
     return CompletionDetails(outcome)
 
 

@@ -160,5 +160,6 @@ NODE_POOL = ResourceKind(
     needs_power=True,
     probed=lambda resource: not resource.superseded,
     suspends=True,
+    suspended=lambda observed: not scales(observed),
     actions=("Microsoft.Network/virtualNetworks/subnets/join/action",),
 )

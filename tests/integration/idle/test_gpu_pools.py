@@ -87,9 +87,9 @@ def ground() -> Iterator[Ground]:
 def _sleep_on(runners: Runners, seen: dict[str, Any]) -> None:
     """The second period of sleep: it ends with a message, with a hold, and at last with the stop of everything."""
     plane, client = runners.control_plane, runners.control_plane.client
-    # While its nodes run: without them, the health checks of this change would wait for an hour.
-    seen["opted in"] = plane.follow(plane.put("rc1", {**SPEC, "stop_after": "30m"}))
     runners.until(lambda line: bool(line["state"] == "stopped"))
+    seen["opted in"] = plane.follow(plane.put("rc1", {**SPEC, "stop_after": "30m"}))
+    seen["opted in settings"] = runners.settings
     runners.until(lambda line: "the whole environment rc1" in (line["next_action_text"] or ""))
     seen["planned"] = plane.get("rc1")
     runners.until(lambda line: bool(line["next_action"] == "warn"))
@@ -217,7 +217,16 @@ def test_a_start_brings_the_nodes_back_although_the_environment_runs(told: dict[
 
 def test_without_the_field_only_the_pool_sleeps(told: dict[str, Any]) -> None:
     assert told["not opted in"] is None
-    assert told["opted in"]["outcome"] == "succeeded", told["opted in"]["reason"]
+
+
+def test_a_change_while_the_pool_sleeps_waits_for_no_gpu(told: dict[str, Any]) -> None:
+    changed = told["opted in"]
+    assert changed["outcome"] == "succeeded", changed["reason"]
+    assert "Not checked, because it sleeps, or needs what sleeps: gpu-pool, runner." in changed["reason"]
+    checked = {check["name"].partition(" ")[0] for check in changed["health_checks"]}
+    assert "queue-watch" in checked
+    assert not checked & {"gpu-pool", "runner"}
+    assert told["opted in settings"] == told["asleep settings"]
 
 
 def test_an_environment_that_sleeps_on_says_when_it_is_stopped_and_warns_before(told: dict[str, Any]) -> None:
