@@ -121,6 +121,7 @@ class Ground:
         azure += ["--tails"] if tails else []
         azure += ["--estate", str(estate.resolve())] if estate else []
         host = [*here, "local.host", "--app", str(app), "--home", str(home / "host"), "--port", str(self.port), *pace]
+        host += ["--extended-sessions"]  # otherwise replays are half of the work of both processes
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
         untimed = {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS} | {"HEARTBEAT_SECONDS": "60"}
         changed = {} if timers else untimed  # no heartbeat can be shortly before sweeps that come at any time

@@ -11,12 +11,14 @@ from typing import Any
 
 from local.clock import Clock
 from local.host.configuration import HostJson
+from local.host.durable.answers import Replays
 from local.host.durable.entities import Entities, entity_id, is_entity, operation
 from local.host.durable.episodes import Episode, run_episode
 from local.host.durable.events import Event, EventType, event
 from local.host.durable.instances import Consequences, Instances
 from local.host.durable.rewind import rewind
 from local.host.durable.rows import Instance, Message
+from local.host.durable.sessions import Sessions
 from local.host.durable.store import Store
 from local.host.durable.timers import Alarms
 from local.host.durable.versions import MISMATCH
@@ -34,9 +36,16 @@ class Engine:
     """The durable state and processing of one app."""
 
     def __init__(
-        self, worker: Worker, store: Store, clock: Clock, configuration: HostJson, client: Callable[[], str] = str
+        self,
+        worker: Worker,
+        store: Store,
+        clock: Clock,
+        configuration: HostJson,
+        client: Callable[[], str] = str,
+        *,
+        sessions: bool = False,
     ) -> None:
-        """Nothing runs before `take_up`; `client` is the binding of a durable client."""
+        """Nothing runs before `take_up`; `client` is the binding of a durable client. With `sessions`, few are replayed."""
         self._worker, self._store, self._clock = worker, store, clock
         self._durable = configuration.extensions.durable_task
         self._activities = Activities(worker, store, clock, configuration, wake=self._wake, client=client)
@@ -50,6 +59,7 @@ class Engine:
         self._rest: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._histories: dict[str, tuple[str, list[Event]]] = {}
+        self._asks = Sessions(worker) if sessions else Replays(worker)
 
     def take_up(self) -> None:
         """Resume everything that was in progress when the host ended; must be called inside a running loop."""
@@ -113,7 +123,7 @@ class Engine:
             woken = rewind(self._store, identifier, reason, self._clock.now())
         self._alarms.changed()
         for other in woken:
-            self._histories.pop(other, None)
+            self._forget(other)
             self._wake(other)
 
     def signal(self, name: str, key: str, what: str, raw_input: str | None) -> None:
@@ -207,7 +217,7 @@ class Engine:
             if not self._versioning.runs(instance.version):
                 episode = Episode("Failed", output=MISMATCH)
             else:
-                episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
+                episode = run_episode(self._worker, self._asks, instance, history, mine, self._clock.now(), limit)
         except (
             Exception,
             SystemExit,
@@ -222,10 +232,14 @@ class Engine:
             episode = Episode("Failed", output=f"The orchestration cannot be recorded: {type(error).__name__}")
             follows = self._committed(instance, messages, len(history), episode)
         if episode.ended or episode.continued:
-            self._histories.pop(identifier, None)
+            self._forget(identifier)
         else:
             self._histories[identifier] = (instance.execution, [*history, *episode.events])
         return follows
+
+    def _forget(self, identifier: str) -> None:
+        self._histories.pop(identifier, None)
+        self._asks.forget(identifier)
 
     def _history(self, instance: Instance) -> list[Event]:
         execution, history = self._histories.get(instance.id, ("", []))

@@ -149,8 +149,12 @@ class Worker:
 
     def call_orchestrator(self, function: Function, context: dict[str, Any]) -> str:
         """Replay an orchestrator over its history and return its response as JSON text; raises whatever it raises."""
+        return self.run_orchestrator(function, lambda: function.code(json.dumps(context)))
+
+    def run_orchestrator(self, function: Function, call: Callable[[], Any]) -> str:
+        """Make a call as one execution of an orchestrator; raises whatever it raises."""
         with self._execution(function):
-            return str(function.code(json.dumps(context)))
+            return str(call())
 
     async def _call(self, function: Function, given: Any, client: str) -> Any:
         arguments = {str(function.trigger["name"]): given} | dict.fromkeys(function.clients, client)
