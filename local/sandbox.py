@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 
@@ -86,7 +87,12 @@ class Process:
 
 
 class Ground:
-    """A simulated Azure and a host that runs the app against it."""
+    """A simulated Azure and a host that runs the app against it.
+
+    With `sessions`, its host keeps orchestrators in memory; tests set it, as replays would be half of the work of both.
+    """
+
+    sessions: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -121,7 +127,7 @@ class Ground:
         azure += ["--tails"] if tails else []
         azure += ["--estate", str(estate.resolve())] if estate else []
         host = [*here, "local.host", "--app", str(app), "--home", str(home / "host"), "--port", str(self.port), *pace]
-        host += ["--extended-sessions"]  # otherwise replays are half of the work of both processes
+        host += ["--extended-sessions"] if self.sessions else []
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
         untimed = {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS} | {"HEARTBEAT_SECONDS": "60"}
         changed = {} if timers else untimed  # no heartbeat can be shortly before sweeps that come at any time
