@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chat, host, overview, own_cost, peers, provision, start, stops, sweep
+from benchmarks import chat, host, overview, own_cost, peers, provision, start, stops, sweep, year
 from local.hostnames import resolve_localhost_names
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -29,7 +29,7 @@ def main() -> None:
     if load > BUSY:
         console.print(f"[yellow]This computer is busy (load {load:.1f}): measured times are longer than usual.[/]")
     every = (start, host, provision, sweep, stops, overview, chat, own_cost, *((peers,) if os.environ.get("PEERS") else ()))
-    asked = [room for room in {*every, peers} if room.__name__.rpartition(".")[2] in sys.argv[1:]]
+    asked = [room for room in {*every, peers, year} if room.__name__.rpartition(".")[2] in sys.argv[1:]]
     for room in asked or every:
         console.print(f"Measuring: {room.__name__.rpartition('.')[2]} …")
         rooms.append(room.measure())

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from azure.mgmt.compute.aio import ComputeManagementClient
     from azure.mgmt.network.aio import NetworkManagementClient
     from azure.mgmt.resource.resources.aio import ResourceManagementClient
-    from azure.mgmt.resourcegraph.aio import ResourceGraphClient
     from azure.mgmt.storage.aio import StorageManagementClient
     from azure.monitor.querymetrics.aio import MetricsClient
 
@@ -152,14 +151,6 @@ class Cloud:
         from azure.mgmt.resource.resources.aio import ResourceManagementClient
 
         return ResourceManagementClient(**self._manager)
-
-    @cached_property
-    def graph(self) -> "ResourceGraphClient":
-        """The Resource Graph client."""
-        from azure.mgmt.resourcegraph.aio import ResourceGraphClient
-
-        shared = {name: value for name, value in self._manager.items() if name != "subscription_id"}
-        return ResourceGraphClient(**shared)
 
     @cached_property
     def secrets(self) -> "SecretClient":

@@ -7,7 +7,8 @@ from typing import Any
 
 from dormouse.clock import MINUTE
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.sdk_errors import ReadRefused, get_existing, read_json
+from dormouse.cloud.resource_graph import ask_graph
+from dormouse.cloud.sdk_errors import ReadRefused, read_json
 from dormouse.errors import CloudUnavailable
 from dormouse.idle.responsibility import Neighbours, Unassigned, not_known, text_of_twins, text_of_watchers
 
@@ -77,11 +78,9 @@ class Deployments:
         """The IDs of other apps with this deployment ID that are not stopped, in the subscription of this one."""
         settings = self._cloud.settings
         question = APPS.format(deployment=settings.deployment_id)
-        options = {"resultFormat": "objectArray"}
-        body: Any = {"subscriptions": [settings.azure_subscription_id], "query": question, "options": options}
-        answer: Any = await get_existing(self._cloud.graph.resources(body))
+        answer = await ask_graph(self._cloud, [settings.azure_subscription_id], question)
         return [
             str(row["id"])
-            for row in answer.data
+            for row in answer.rows
             if str(row["name"]).lower() != settings.website_site_name.lower() and str(row["state"]).lower() != "stopped"
         ]

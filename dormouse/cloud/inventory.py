@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.resource_graph import ask_graph
 from dormouse.cloud.sdk_errors import get_or_none, list_all
 from dormouse.environments.results import GroupView, InstanceView
 from dormouse.lifecycle import State
@@ -14,7 +15,6 @@ from dormouse.resources.kinds import provisioning_of
 
 # Resource Graph returns at most 1,000 rows per page.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
-PAGE = 1000
 
 # Anyone may set a tag: tagged resources are reported to people and never deleted because of the tag.
 TAGGED = "resources | where tags['dormouse'] == '{environment}' | project id, tags | order by id asc"
@@ -72,15 +72,13 @@ class Inventory:
     async def query(self, question: str) -> Sequence[dict[str, Any]]:
         """The rows that Resource Graph answers to a query in the control plane's subscription; raises CloudUnavailable."""
         rows: list[dict[str, Any]] = []
-        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
-        subscriptions = [self._cloud.settings.azure_subscription_id]
+        subscriptions, following = [self._cloud.settings.azure_subscription_id], ""
         while True:
-            body: Any = {"subscriptions": subscriptions, "query": question, "options": options}
-            answer: Any = await get_or_none(self._cloud.graph.resources(body))
-            rows += answer.data
-            if not answer.skip_token:
+            answer = await ask_graph(self._cloud, subscriptions, question, following=following)
+            rows += answer.rows
+            following = answer.following
+            if not following:
                 return rows
-            options = {**options, "$skipToken": answer.skip_token}
 
 
 def instance_view(machine: Any) -> InstanceView:

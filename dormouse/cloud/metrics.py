@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from itertools import chain, islice
 from typing import Any
 
 from dormouse.clock import MINUTE
@@ -29,13 +30,12 @@ BETWEEN_CALLS = 2
 LONGEST_SAID = 200  # characters of Azure's message in a sentence
 NAMESPACE, VERSION = "microsoft.compute/virtualmachines", "2024-02-01"
 CPU = "Percentage CPU"
-# Metrics in bytes per minute, by the signal that they add up to.
+# Signals that are the sum of two metrics, each in bytes per minute.
 BYTES = {
-    "Network In Total": "network_bytes_per_second",
-    "Network Out Total": "network_bytes_per_second",
-    "Disk Read Bytes": "disk_bytes_per_second",
-    "Disk Write Bytes": "disk_bytes_per_second",
+    "network_bytes_per_second": ("Network In Total", "Network Out Total"),
+    "disk_bytes_per_second": ("Disk Read Bytes", "Disk Write Bytes"),
 }
+METRIC_NAMES = (CPU, *chain.from_iterable(BYTES.values()))
 # The largest lag of metrics that is still queried.
 LONGEST_LAG = 12  # minutes
 
@@ -57,7 +57,8 @@ class HostEvidence:
     problem: str = ""
 
 
-Minutes = dict[str, dict[int, float]]
+# The value of every minute since 1970 that was answered, by metric.
+Minutes = dict[str, dict[int, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class HostMetrics:
         begin = end - timedelta(minutes=window + LONGEST_LAG)
         query = {
             "metricnamespace": NAMESPACE,
-            "metricnames": ",".join((CPU, *BYTES)),
+            "metricnames": ",".join(METRIC_NAMES),
             "aggregation": "maximum,total",
             "interval": "PT1M",
             "starttime": f"{begin:%Y-%m-%dT%H:%M:%SZ}",
@@ -178,37 +179,42 @@ def _of_one(metrics: Any) -> Minutes | None:
         for metric in metrics or []:
             name = str(metric["name"]["value"])
             wanted = "maximum" if name == CPU else "total"
-            points = [point for series in metric.get("timeseries") or [] for point in series.get("data") or []]
-            told[name] = {
-                _minute_of(point["timeStamp"]): float(point[wanted]) for point in points if point.get(wanted) is not None
-            }
+            parts = [series.get("data") or [] for series in metric.get("timeseries") or []]
+            points = parts[0] if len(parts) == 1 else [point for part in parts for point in part]
+            minutes = _minutes_of(tuple([point["timeStamp"] for point in points]))
+            values = [None if (value := point.get(wanted)) is None else float(value) for point in points]
+            told[name] = dict(zip(minutes, values, strict=True))
     except BROKEN:
         return None
     return told
 
 
-@lru_cache(4096)
-def _minute_of(text: str) -> int:
-    """The minute since 1970 of a timestamp; cached, because all VMs share the same few."""
-    return int(datetime.fromisoformat(text).timestamp() // MINUTE)
+@lru_cache(256)
+def _minutes_of(moments: tuple[str, ...]) -> tuple[int, ...]:
+    """The minutes since 1970 of some timestamps; cached, because all VMs of a call have the same."""
+    return tuple(int(datetime.fromisoformat(moment).timestamp() // MINUTE) for moment in moments)
 
 
 def _newest(metrics: Minutes) -> Iterable[int]:
-    return (max(minutes) for minutes in metrics.values() if minutes)
+    """The newest known minute of every metric that has one."""
+    for minutes in metrics.values():
+        known = (minute for minute in sorted(minutes, reverse=True) if minutes[minute] is not None)
+        yield from islice(known, 1)
 
 
 def _tracks(told: Minutes, end: int, window: int) -> dict[str, TimeSeries]:
     """The signals of one machine over the window that ends where its region's data end."""
     places = range(end - window, end)
-    cpu = told.get(CPU, {})
-    tracks = {"cpu_percent": TimeSeries(tuple(map(cpu.get, places)))}
-    for signal in dict.fromkeys(BYTES.values()):
-        parts = [told.get(metric, {}) for metric, name in BYTES.items() if name == signal]
-        tracks[signal] = TimeSeries(_rates(parts, places))
+
+    def over(metric: str) -> Values:
+        return tuple(map(told.get(metric, {}).get, places))
+
+    tracks = {"cpu_percent": TimeSeries(over(CPU))}
+    tracks |= {signal: TimeSeries(_rates(over(first), over(second))) for signal, (first, second) in BYTES.items()}
     return tracks
 
 
-def _rates(parts: list[dict[int, float]], places: range) -> Values:
+def _rates(one_way: Values, other_way: Values) -> Values:
     """Bytes a second, both ways together; a minute of which one way is not known is not known."""
-    both = zip(*(map(part.get, places) for part in parts), strict=True)
-    return tuple(None if None in ways else sum(ways) / MINUTE for ways in both)
+    both = zip(one_way, other_way, strict=True)
+    return tuple([None if one is None or other is None else (one + other) / MINUTE for one, other in both])

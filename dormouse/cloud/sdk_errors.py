@@ -64,6 +64,28 @@ async def read_json(request: Awaitable[Any]) -> Any:
     raise _error_of(response.status_code, error_in(content))
 
 
+async def read_large_json(request: Awaitable[Any]) -> dict[str, Any]:
+    """The JSON object in a streamed response, which no policy of the SDK decodes; raises as `get_existing` does."""
+    return await get_existing(_decoded(request))
+
+
+async def _decoded(request: Awaitable[Any]) -> dict[str, Any]:
+    from azure.core.exceptions import DecodeError, ResourceNotFoundError, map_error
+    from pydantic_core import from_json
+
+    response = await request
+    content = await response.read()
+    map_error(response.status_code, response, {404: ResourceNotFoundError})
+    response.raise_for_status()
+    try:
+        found = from_json(content)
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
+    if not isinstance(found, dict):
+        raise DecodeError("the response is no JSON object")
+    return found
+
+
 async def list_all(items: AsyncIterable[T]) -> list[T]:
     """All items of a paged list; raises as `get_or_none` does."""
     return await get_or_none(_collected(items)) or []

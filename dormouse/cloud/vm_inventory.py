@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.sdk_errors import ReadRefused, get_existing, get_or_none, read_json
+from dormouse.cloud.resource_graph import GraphPage, ask_graph
+from dormouse.cloud.sdk_errors import ReadRefused, get_or_none, read_json
 from dormouse.lifecycle import State, state_of
 from dormouse.resources.compute.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
 from dormouse.resources.compute.spot import SPOT, Annotation, priority_of
@@ -58,12 +59,12 @@ class VmInventory:
     async def count(self) -> int:
         """The number of VMs in scope; raises CloudUnavailable or ReadRefused."""
         answer = await self._query(f"{self._machines} | project id", top=1)
-        return int(answer.total_records)
+        return answer.total
 
     async def page(self, number: int) -> list[VirtualMachine]:
         """The machines of one page, counted from 0, in the order of their ids; raises as `count` does."""
         answer = await self._query(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * ROWS_PER_PAGE)
-        return [machine_in(row) for row in answer.data]
+        return [machine_in(row) for row in answer.rows]
 
     async def named(self, identifiers: Sequence[str]) -> list[VirtualMachine]:
         """Those of these VMs that Resource Graph shows; raises as `count` does."""
@@ -71,7 +72,7 @@ class VmInventory:
         for begin in range(0, len(identifiers), NAMED_AT_ONCE):
             wanted = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
             answer = await self._query(f"{MACHINES} and id in~ ({wanted}) | project {COLUMNS} | order by id asc")
-            found += [machine_in(row) for row in answer.data]
+            found += [machine_in(row) for row in answer.rows]
         return found
 
     async def still_has_one_of(self, identifiers: Sequence[str]) -> bool:
@@ -96,7 +97,7 @@ class VmInventory:
             named = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
             columns = "id, power = tostring(properties.extended.instanceView.powerState.code)"
             answer = await self._query(f"{MACHINES} and id in~ ({named}) | project {columns} | order by id asc")
-            states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.data}
+            states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.rows}
         return states
 
     async def annotations(self, identifiers: Sequence[str]) -> dict[str, Annotation]:
@@ -108,7 +109,7 @@ class VmInventory:
         for begin in range(0, len(identifiers), NAMED_AT_ONCE):
             named = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
             answer = await self._query(ANNOTATIONS.format(named=named))
-            for row in answer.data:
+            for row in answer.rows:
                 machine, seen = str(row["machine"]).lower(), (str(row["occurred"]), str(row["annotation"]))
                 newest[machine] = max(newest.get(machine, ("", "")), seen)
         found = {machine: Annotation(name, _seconds(occurred)) for machine, (occurred, name) in newest.items()}
@@ -141,10 +142,8 @@ class VmInventory:
             request = HttpRequest("GET", str(answer["nextLink"]))
         return states
 
-    async def _query(self, question: str, *, top: int = ROWS_PER_PAGE, skip: int = 0) -> Any:
-        options = {"resultFormat": "objectArray", "$top": top, "$skip": skip}
-        body: Any = {"subscriptions": self._subscriptions, "query": question, "options": options}
-        return await get_existing(self._cloud.graph.resources(body))
+    async def _query(self, question: str, *, top: int = ROWS_PER_PAGE, skip: int = 0) -> GraphPage:
+        return await ask_graph(self._cloud, self._subscriptions, question, top=top, skip=skip)
 
 
 def machine_in(row: dict[str, Any]) -> VirtualMachine:

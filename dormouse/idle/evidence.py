@@ -32,7 +32,7 @@ class TimeSeries:
     peak: float | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        peak = max([value for value in (*self.window, *self.recent) if value is not None], default=None)
+        peak = max([value for value in self.window + self.recent if value is not None], default=None)
         object.__setattr__(self, "peak", peak)
 
     @property

@@ -5,6 +5,7 @@ import zlib
 from array import array
 from itertools import chain
 from math import nan
+from typing import Any
 
 from dormouse.idle.heartbeats.signals import Values
 
@@ -31,10 +32,17 @@ def unpacked(first: int, text: str, width: int, since: int = 0) -> dict[int, Val
     numbers = array(KIND)
     numbers.frombytes(zlib.decompress(base64.b64decode(text)))
     begin = max(since - first, 0)
-    values = tuple(map(_ROUNDED.__getitem__, numbers[begin * width :]))
-    rows = (values[at : at + width] for at in range(0, len(values) - width + 1, width))
+    wanted = numbers[begin * width : len(numbers) // width * width]
+    rows = zip(*(_column(wanted[signal::width]) for signal in range(width)), strict=True)
     nothing: Values = (None,) * width
     return {index: row for index, row in enumerate(rows, first + begin) if row != nothing}
+
+
+def _column(numbers: "array[Any]") -> Values:
+    """The values of one signal; most are 0 all the time."""
+    if not numbers.tobytes().strip(b"\0"):
+        return (0.0,) * len(numbers)
+    return tuple(map(_ROUNDED.__getitem__, numbers))
 
 
 class _Rounded(dict[float, float | None]):

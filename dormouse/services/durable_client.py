@@ -19,6 +19,7 @@ from orchestrators.progress import RUNNING
 T = TypeVar("T")
 STATUS = df.OrchestrationRuntimeStatus
 ENDED = (STATUS.Completed, STATUS.Failed, STATUS.Canceled, STATUS.Terminated)
+UNENDED = tuple(status for status in STATUS if status not in ENDED)
 LOOKS, BETWEEN_LOOKS = 30, 0.2
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,19 @@ class DurableClient:
         failure = f"did not end {identifier}"
         _require_id(identifier, failure)
         await _answered(self._client.terminate(identifier, why), failure)
+
+    async def unended(self, last: datetime) -> dict[str, datetime]:
+        """The orchestrations of ours that were created up to this moment and have not ended, with that time, oldest first.
+
+        A parent is before its children. They are a hundred at most: the host returns no more at once, and the SDK does not
+        ask for the rest.
+        """
+        listing = self._client.get_status_by(created_time_to=last, runtime_status=list(UNENDED))
+        found = await _answered(listing, "did not list what has not ended")
+        ours = [one for one in found if one.created_time and is_instance_id(one.instance_id)]
+        return {
+            one.instance_id: one.created_time for one in sorted(ours, key=lambda one: (one.created_time, one.instance_id))
+        }
 
     async def purge(self, first: datetime, last: datetime) -> int:
         """Delete the histories of ended orchestrations that were created in this time; returns how many."""

@@ -1,5 +1,6 @@
 """Retention: old histories, operations and machine rows are deleted, so that tables and the task hub do not grow forever."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,8 +16,31 @@ log = logging.getLogger(__name__)
 
 FIRST_HISTORY = datetime(2020, 1, 1, tzinfo=UTC)
 MOST_AT_ONCE, MOST_ROUNDS = 1000, 20
+OVERDUE = "It did not end in {days} days."
 # How old the last sweep may be and still prove that a machine is missing.
 FRESH = HOUR
+
+
+async def end_overdue(client: DurableClient, dependencies: Dependencies) -> None:
+    """End the orchestrations that began more than `HISTORY_KEPT_DAYS` ago and have not ended, so that they can be deleted.
+
+    None of ours lasts more than half a day. An older one lost a message, was suspended by hand, or is of a newer release
+    that does not run here any more; Durable Functions keeps it forever. Parents are ended before their children, whose end
+    would wake them. One that receives nothing is told hourly on the first day and on each day on which its age has doubled,
+    because every such message stays in its queue.
+    """
+    border, reason = _border(dependencies), OVERDUE.format(days=dependencies.settings.history_kept_days)
+    days = [(last - timedelta(days=1), last) for _, last in slices(border)]
+    with contextlib.suppress(TaskHubUnavailable):  # it is in the log, and asked again in an hour
+        for identifier, created in (await client.unended(border)).items():
+            if any(first < created <= last for first, last in days):
+                await _end(client, identifier, reason)
+
+
+async def _end(client: DurableClient, identifier: str, reason: str) -> None:
+    with contextlib.suppress(TaskHubUnavailable):  # it may have ended by itself
+        await client.terminate(identifier, reason)
+        log.warning("%s is ended. %s", identifier, reason)
 
 
 async def purge_histories(client: DurableClient, dependencies: Dependencies) -> None:
@@ -24,8 +48,7 @@ async def purge_histories(client: DurableClient, dependencies: Dependencies) -> 
 
     Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
     """
-    border = datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.history_kept_days)
-    for first, last in slices(border):
+    for first, last in slices(_border(dependencies)):
         try:
             purged = await client.purge(first, last)
         except TaskHubUnavailable as error:
@@ -33,6 +56,11 @@ async def purge_histories(client: DurableClient, dependencies: Dependencies) -> 
             continue
         if purged:
             log.info("%s histories from %s to %s were deleted.", purged, first, last)
+
+
+def _border(dependencies: Dependencies) -> datetime:
+    """What was created before this moment has been kept for long enough."""
+    return datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.history_kept_days)
 
 
 def slices(border: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -109,6 +137,7 @@ async def _seen(head: ReportHead, dependencies: Dependencies) -> set[str]:
 
 async def retain(client: DurableClient, dependencies: Dependencies) -> None:
     """Delete everything that has been kept for long enough; what cannot be deleted now is deleted an hour later."""
+    await end_overdue(client, dependencies)
     await purge_histories(client, dependencies)
     for forget in (
         forget_old_trails,

@@ -12,6 +12,8 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import VERSION as METRICS_VERSION
+from dormouse.cloud.resource_graph import ask_graph
+from dormouse.errors import CloudUnavailable
 from dormouse.resources.registry import KINDS
 from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.kinds import DISK, GROUP, MACHINE, REGISTRY, ROLE
@@ -37,7 +39,7 @@ SDK: dict[Place, Ask] = {
     ("Microsoft.Storage checkNameAvailability", "POST"): lambda cloud: (
         cloud.storage.storage_accounts.check_name_availability({"name": "n"})
     ),
-    ("Resource Graph", "POST"): lambda cloud: cloud.graph.resources({"query": "resources"}),
+    ("Resource Graph", "POST"): lambda cloud: ask_graph(cloud, [SUBSCRIPTION], "resources"),
     ("Key Vault secrets", "GET"): lambda cloud: cloud.secrets.get_secret("s"),
     ("Key Vault secrets", "PUT"): lambda cloud: cloud.secrets.set_secret("s", "v"),
 }
@@ -100,7 +102,7 @@ async def _noted() -> dict[Place, str]:
     for place, ask in SDK.items():
         transport, cloud = Noting(), Cloud(Here(), None)  # type: ignore[arg-type]
         cloud.__dict__.update(transport=transport, credential=Anybody())
-        with suppress(AzureError):
+        with suppress(AzureError, CloudUnavailable):
             await ask(cloud)
         match = VERSION.search(transport.urls[-1])
         found[place] = match[1] if match else ""

@@ -17,7 +17,7 @@ from local.azure.core.store import Store
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.services import arm
 from local.azure.services.tables import edm
-from local.azure.services.tables.filters import matches
+from local.azure.services.tables.filters import parsed
 from local.azure.vms.guest import Guest
 from local.sandbox import Ground, temporary_ground
 
@@ -279,7 +279,7 @@ def test_a_script_can_print_invalid_utf_8(world: World) -> None:
 def test_table_filters_follow_odata(question: str, matched: bool) -> None:
     given = {"PartitionKey": "p", "RowKey": "b", "Text": "it's", "Count": 3, "Flag": True}
     entity = {name: edm.read(name, value, None) for name, value in given.items()}
-    assert matches(question, entity) is matched
+    assert parsed(question).matches(entity) is matched
 
 
 def test_the_simulated_resource_manager_stores_no_password(azure: Azure) -> None:

@@ -266,6 +266,39 @@ def test_filters_compare_by_type(storage: Storage, filled: dict[str, str], wante
     assert rows(storage, filled[storage.name], wanted) == FILTERS[wanted]
 
 
+# What a filter of keys finds, by the partition and the row of each entity.
+KEY_FILTERS: dict[str, Callable[[str, str], bool]] = {
+    "PartitionKey eq 'p'": lambda p, _: p == "p",
+    "PartitionKey eq 'p' and RowKey eq 'b'": lambda p, r: (p, r) == ("p", "b"),
+    "PartitionKey eq 'p' and RowKey ge 'b' and RowKey lt 'c'": lambda p, r: p == "p" and "b" <= r < "c",
+    "PartitionKey eq 'p' and (RowKey gt 'b' and RowKey le 'c')": lambda p, r: p == "p" and "b" < r <= "c",
+    "PartitionKey eq 'p' and RowKey gt 'c' and RowKey lt 'b'": lambda _p, _r: False,
+    "PartitionKey eq 'p' and not (RowKey ge 'b')": lambda p, r: p == "p" and r < "b",
+    "PartitionKey eq 'p' and (RowKey lt 'b' or RowKey gt 'bb')": lambda p, r: p == "p" and not "b" <= r <= "bb",
+    "PartitionKey eq 'p' or RowKey eq 'b'": lambda p, r: p == "p" or r == "b",
+    "PartitionKey ge 'p' and RowKey ge 'bb'": lambda p, r: p >= "p" and r >= "bb",
+    "not (PartitionKey eq 'p')": lambda p, _: p != "p",
+}
+
+
+@pytest.fixture(scope="module")
+def keyed() -> dict[str, str]:
+    return {}
+
+
+@pytest.mark.parametrize("wanted", KEY_FILTERS)
+def test_filters_of_keys_find_what_lies_between(storage: Storage, keyed: dict[str, str], wanted: str) -> None:
+    places = [(partition, row) for partition in ("o", "p", "pp", "q") for row in ("", "a", "b", "bb", "bc", "c")]
+    if storage.name not in keyed:
+        keyed[storage.name] = f"keyed{next(_names)}"
+        storage.table("POST", "/Tables", {"TableName": keyed[storage.name]})
+        for partition, row in reversed(places):
+            storage.table("POST", f"/{keyed[storage.name]}", {"PartitionKey": partition, "RowKey": row})
+    answer = storage.ask("tables", "GET", f"/{keyed[storage.name]}()", params={"$filter": wanted})
+    found = [(entity["PartitionKey"], entity["RowKey"]) for entity in answer.json()["value"]]
+    assert found == [place for place in places if KEY_FILTERS[wanted](*place)]
+
+
 @pytest.mark.parametrize("wanted", ["Text eq", "Text is 'a'", "(Text eq 'a'", "startswith(Text,'a')"])
 def test_an_invalid_filter_is_400(storage: Storage, table: str, wanted: str) -> None:
     storage.table("POST", f"/{table}", entity("r", Text="a"))

@@ -221,6 +221,11 @@ class Orchestrations:
         self._answer()
         self.terminated.append(instance_id)
 
+    async def get_status_by(self, *, created_time_to: datetime, runtime_status: Any) -> list[DurableOrchestrationStatus]:
+        self._answer()
+        known = self.statuses.values()
+        return [one for one in known if one.created_time <= created_time_to and one.runtime_status in runtime_status]
+
     async def purge_instance_history_by(
         self, created_time_from: datetime, created_time_to: datetime, runtime_status: Any
     ) -> PurgeHistoryResult:

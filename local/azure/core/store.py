@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ class Store:
             "CREATE TABLE IF NOT EXISTS documents (shelf TEXT, key TEXT, document TEXT, PRIMARY KEY (shelf, key))"
         )
         self._shelves: dict[str, dict[str, Document]] = {}
+        self._in_order: dict[str, list[str]] = {}  # the keys of a shelf, while none is new and none was deleted
         for shelf, key, text in self._db.execute("SELECT shelf, key, document FROM documents ORDER BY rowid"):
             self._shelves.setdefault(shelf, {})[key] = json.loads(text)
 
@@ -30,7 +32,10 @@ class Store:
 
     def put(self, shelf: str, key: str, document: Document) -> Document:
         """Write a document."""
-        self._shelves.setdefault(shelf, {})[key.lower()] = document
+        documents = self._shelves.setdefault(shelf, {})
+        if key.lower() not in documents:
+            self._in_order.pop(shelf, None)
+        documents[key.lower()] = document
         self._db.execute(WRITE, (shelf, key.lower(), json.dumps(document)))
         return document
 
@@ -41,16 +46,26 @@ class Store:
         self._db.execute("BEGIN")
         self._db.executemany(WRITE, rows)
         self._db.execute("COMMIT")
+        self._in_order.pop(shelf, None)
         self._shelves.setdefault(shelf, {}).update(lower)
 
     def delete(self, shelf: str, key: str) -> None:
         """Delete a document, if it exists."""
+        self._in_order.pop(shelf, None)
         self._shelves.get(shelf, {}).pop(key.lower(), None)
         self._db.execute("DELETE FROM documents WHERE shelf = ? AND key = ?", (shelf, key.lower()))
 
     def items(self, shelf: str) -> Iterator[tuple[str, Document]]:
         """Every document of a shelf, with its key."""
         return iter(list(self._shelves.get(shelf, {}).items()))
+
+    def between(self, shelf: str, first: str, last: str) -> list[Document]:
+        """The documents of a shelf whose keys are at least `first` and at most `last`, in the order of their keys."""
+        documents = self._shelves.get(shelf, {})
+        keys = self._in_order.get(shelf)
+        if keys is None:
+            keys = self._in_order[shelf] = sorted(documents)
+        return [documents[key] for key in keys[bisect_left(keys, first) : bisect_right(keys, last)]]
 
     def everything(self) -> dict[str, dict[str, Document]]:
         """Every shelf, with its documents."""
@@ -63,7 +78,7 @@ class Store:
         self._db.execute("DELETE FROM documents")
         self._db.executemany(WRITE, rows)
         self._db.execute("COMMIT")
-        self._shelves = shelves
+        self._shelves, self._in_order = shelves, {}
 
     def close(self) -> None:
         """Close the file."""

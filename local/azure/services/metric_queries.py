@@ -198,10 +198,11 @@ def _series(identifier: str, metric: Metric, question: Question, values: Sequenc
 
 def _single(metric: Metric, wanted: list[str], moments: list[str], values: Sequence[float | None]) -> list[str]:
     """The points of single minutes: one sample each, which is its own average, maximum and total. This is the hot path."""
-    tail = "," + ",".join(f'"{name}":{"1" if name == "count" else "#"}' for name in wanted) + "}"
-    factor, digits = metric.factor, metric.digits
+    tail = "," + ",".join(f'"{name}":{"1" if name == "count" else "%s"}' for name in wanted) + "}"
+    factor, same = metric.factor, sum(name != "count" for name in wanted)
+    number = f"%.{metric.digits}f" if metric.digits else "%.0f.0"  # every number is a float, as Azure sends it
     return [
-        f"{moment}}}" if value is None else moment + tail.replace("#", repr(round(value * factor, digits)))
+        f"{moment}}}" if value is None else moment + tail % ((number % (value * factor),) * same)
         for moment, value in zip(moments, values, strict=True)
     ]
 

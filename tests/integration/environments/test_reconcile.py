@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from local.leaps import leap
 from local.sandbox import Ground, temporary_ground
 from tests.integration.environments.test_ownership import both_tags
-from tests.integration.idle.test_retention import leap
 from tests.support import SUBSCRIPTION, AzureSide, ControlPlane, until
 
 HOUR, DAY = 3600.0, 86400.0

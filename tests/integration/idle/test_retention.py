@@ -1,7 +1,5 @@
 """A month later, expired data are gone from the task hub and the tables, and nothing else is missing."""
 
-import contextlib
-import sqlite3
 from collections.abc import Iterator
 
 import httpx
@@ -9,7 +7,7 @@ import pytest
 
 from dormouse.clock import DAY
 from dormouse.resources.compute.machines import key_of
-from local.azure.core import store as azure_store
+from local.leaps import leap
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine
 from tests.support import AzureSide, ControlPlane, until
@@ -19,21 +17,6 @@ from tests.support import AzureSide, ControlPlane, until
 def old_ground() -> Iterator[Ground]:
     with temporary_ground(speed=120.0, timers=False, agents=False) as running:
         yield running
-
-
-def leap(ground: Ground, seconds: float) -> None:
-    """Stop both processes for the given number of simulated seconds, which pass at once."""
-    ground.stop()
-    azure = azure_store.Store(ground.home / "azure.sqlite")
-    clock = azure.get("facts", "clock")
-    assert clock is not None
-    origin = float(clock["origin"]) - seconds / (float(clock["speed"]) - 1)
-    azure.put("facts", "clock", {**clock, "origin": origin})
-    azure.close()
-    with contextlib.closing(sqlite3.connect(ground.home / "host" / "host.sqlite")) as host, host:
-        host.execute("UPDATE facts SET value = ? WHERE name = 'clock origin'", (repr(origin),))
-    ground.host.environment = {**ground.host.environment, "CLOCK_ORIGIN": repr(origin)}
-    ground.start()
 
 
 def retained(ground: Ground) -> None:

@@ -9,7 +9,7 @@ from azure.monitor.querymetrics.aio import MetricsClient
 
 from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, HostEvidence, HostMetrics, Question
+from dormouse.cloud.metrics import BETWEEN_CALLS, METRIC_NAMES, HostEvidence, HostMetrics, Question
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import VirtualMachine, machine_id
 from tests.unit.twins import SETTINGS, HttpAnswer, stopped_clock
@@ -25,7 +25,7 @@ def machine(name: str) -> VirtualMachine:
 
 def value_of(identifier: str, last: int) -> dict[str, Any]:
     data = [{"timeStamp": rfc3339(minute * 60), "maximum": 1.0, "total": 60.0} for minute in range(last - 20, last + 1)]
-    metrics = [{"name": {"value": name}, "timeseries": [{"data": data}]} for name in (CPU, *BYTES)]
+    metrics = [{"name": {"value": name}, "timeseries": [{"data": data}]} for name in METRIC_NAMES]
     return {"resourceid": identifier, "value": metrics}
 
 

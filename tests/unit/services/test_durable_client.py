@@ -113,6 +113,7 @@ CALLS: dict[str, Callable[[DurableClient], Awaitable[object]]] = {
     "status": lambda client: client.status(OPERATION),
     "raise_event": lambda client: client.raise_event(OPERATION, "cancel", None),
     "terminate": lambda client: client.terminate(OPERATION, "enough"),
+    "unended": lambda client: client.unended(NOW),
     "purge": lambda client: client.purge(NOW, NOW),
 }
 

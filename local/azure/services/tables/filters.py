@@ -4,6 +4,8 @@ import base64
 import operator
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from local.azure.services.tables.edm import (
@@ -20,6 +22,7 @@ from local.azure.services.tables.edm import (
     invalid,
 )
 
+Test = Callable[[Mapping[str, Value]], bool]
 TOKEN = re.compile(
     r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<typed>(?:datetime|guid|X|binary)'[^']*')|(?P<text>'(?:[^']|'')*')"
     r"|(?P<number>-?\d+(?:\.\d+)?L?)|(?P<word>[A-Za-z_]\w*))"
@@ -33,19 +36,31 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "le": operator.le,
 }
 TYPED = {"datetime": DATETIME, "guid": GUID, "x": BINARY, "binary": BINARY}
+PARSED = 256  # filters that are kept parsed
 
 
-def matches(question: str, entity: Mapping[str, Value]) -> bool:
-    """Whether an entity matches a filter; an empty one matches everything. Raises a refusal for an invalid filter."""
-    if not question.strip():
-        return True
-    reader = _Reader(question)
-    result = reader.either(entity)
-    reader.end()
-    return result
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A parsed filter: whether an entity matches it, and the text comparisons that hold for every entity that does.
+
+    A comparison is the name of a property, the word for the comparison, and a text.
+    """
+
+    matches: Test
+    required: tuple[tuple[str, str, str], ...] = ()
+
+    def texts(self, name: str, *comparisons: str) -> list[str]:
+        """The texts that a property of every matching entity compares with in one of these ways."""
+        return [text for known, comparison, text in self.required if known == name and comparison in comparisons]
 
 
-class _Reader:
+@lru_cache(PARSED)
+def parsed(question: str) -> Filter:
+    """A filter from its text; an empty one matches everything. Raises a refusal for an invalid one."""
+    return _Parser(question).whole() if question.strip() else Filter(lambda _: True)
+
+
+class _Parser:
     def __init__(self, question: str) -> None:
         self._tokens: list[tuple[str, str]] = []
         place = 0
@@ -57,28 +72,34 @@ class _Reader:
             place = match.end()
         self._question, self._place = question, 0
 
-    def either(self, entity: Mapping[str, Value]) -> bool:
-        result = self._both(entity)
-        while self._take("or"):
-            result = self._both(entity) or result
-        return result
-
-    def end(self) -> None:
+    def whole(self) -> Filter:
+        result = self._either()
         if self._place != len(self._tokens):
             raise _unreadable(self._question)
-
-    def _both(self, entity: Mapping[str, Value]) -> bool:
-        result = self._one(entity)
-        while self._take("and"):
-            result = self._one(entity) and result
         return result
 
-    def _one(self, entity: Mapping[str, Value]) -> bool:
+    def _either(self) -> Filter:
+        parts = [self._both()]
+        while self._take("or"):
+            parts.append(self._both())
+        return parts[0] if len(parts) == 1 else Filter(lambda entity: any(part.matches(entity) for part in parts))
+
+    def _both(self) -> Filter:
+        parts = [self._one()]
+        while self._take("and"):
+            parts.append(self._one())
+        if len(parts) == 1:
+            return parts[0]
+        required = tuple(comparison for part in parts for comparison in part.required)
+        return Filter(lambda entity: all(part.matches(entity) for part in parts), required)
+
+    def _one(self) -> Filter:
         if self._take("not"):
-            return not self._one(entity)
-        kind, text = self._next()
+            refused = self._one()
+            return Filter(lambda entity: not refused.matches(entity))
+        kind, name = self._next()
         if kind == "open":
-            result = self.either(entity)
+            result = self._either()
             if self._next()[0] != "close":
                 raise _unreadable(self._question)
             return result
@@ -87,7 +108,8 @@ class _Reader:
         comparison, literal = self._next()[1], self._literal(*self._next())
         if comparison not in COMPARE:
             raise _unreadable(self._question)
-        return _compared(COMPARE[comparison], entity.get(text), literal)
+        required = ((name, comparison, str(literal.json)),) if literal.kind == STRING else ()
+        return Filter(lambda entity: _compared(COMPARE[comparison], entity.get(name), literal), required)
 
     def _literal(self, kind: str, text: str) -> Value:
         try:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from itertools import islice
 
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, not_simulated
@@ -9,10 +10,11 @@ from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
 from local.azure.services.tables import batches, entities
 from local.azure.services.tables.edm import STRING, TableRefused, Value, invalid
-from local.azure.services.tables.entities import NAME, TABLE, TABLES
-from local.azure.services.tables.filters import matches
+from local.azure.services.tables.entities import NAME, TABLE, TABLES, Place
+from local.azure.services.tables.filters import Filter, parsed
 
 LARGEST_PAGE = 1000
+AFTER_KEYS = "~"  # greater than every digit of a key in the store
 ONE_TABLE = re.compile(r"/Tables\('(?P<table>[^']*)'\)")
 NEXT = "x-ms-continuation-Next"
 CHALLENGE = f"Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}/oauth2/authorize resource_id=https://storage.azure.com"
@@ -71,7 +73,8 @@ def _create_table(world: World, request: Request) -> Answer:
 def _list_tables(world: World, request: Request) -> Answer:
     top = _top(request)
     rows = [{"TableName": Value(STRING, document["name"])} for _, document in world.store.items(TABLES)]
-    found = sorted(row["TableName"].json for row in rows if matches(request.query.get("$filter", ""), row))
+    wanted = parsed(request.query.get("$filter", ""))
+    found = sorted(row["TableName"].json for row in rows if wanted.matches(row))
     after = request.query.get("NextTableName", "")
     page = [name for name in found if name >= after]
     headers = {f"{NEXT}TableName": page[top]} if len(page) > top else {}
@@ -92,13 +95,11 @@ def _delete_table(world: World, name: str) -> Answer:
 
 def _query(world: World, table: str, request: Request) -> Answer:
     entities.check_table(world, table)
-    wanted, top = request.query.get("$filter", ""), _top(request)
-    after = tuple(_decoded(request.query.get(f"Next{name}", "")) for name in ("PartitionKey", "RowKey"))
-    rows = [document for _, document in world.store.items(entities.shelf(table))]
-    rows.sort(key=lambda row: (row["PartitionKey"], row["RowKey"]))
-    found = [
-        row for row in rows if (row["PartitionKey"], row["RowKey"]) >= after and matches(wanted, entities.all_values(row))
-    ]
+    wanted, top = parsed(request.query.get("$filter", "")), _top(request)
+    after = [_decoded(request.query.get(f"Next{name}", "")) for name in ("PartitionKey", "RowKey")]
+    first, last = _keys(table, wanted)
+    rows = world.store.between(entities.shelf(table), max(first, Place(table, *after).key), last)
+    found = list(islice((row for row in rows if wanted.matches(entities.all_values(row))), top + 1))
     headers = (
         {f"{NEXT}{name}": _encoded(found[top][name]) for name in ("PartitionKey", "RowKey")} if len(found) > top else {}
     )
@@ -108,6 +109,16 @@ def _query(world: World, table: str, request: Request) -> Answer:
     if entities.level(request) != "nometadata":
         content = {"odata.metadata": f"{request.base}/$metadata#{table}", **content}
     return Answer(200, content, headers)
+
+
+def _keys(table: str, wanted: Filter) -> tuple[str, str]:
+    """The first and the last key in the store that an entity which matches a filter can have."""
+    partitions = wanted.texts("PartitionKey", "eq")
+    if not partitions:
+        return "", AFTER_KEYS
+    first = Place(table, partitions[0], max(wanted.texts("RowKey", "eq", "gt", "ge"), default="")).key
+    ends = wanted.texts("RowKey", "eq", "lt", "le")
+    return first, Place(table, partitions[0], min(ends)).key if ends else Place(table, partitions[0], "").key + AFTER_KEYS
 
 
 def _top(request: Request) -> int:

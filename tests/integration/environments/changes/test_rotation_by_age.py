@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from dormouse.clock import DAY
+from local.leaps import leap
 from local.sandbox import Ground, temporary_ground
 from tests.integration.environments.changes.test_rotate_password import works
 from tests.integration.environments.test_secrets import passwords_in_the_vault
-from tests.integration.idle.test_retention import leap
 from tests.support import AzureSide, ControlPlane, until
 
 DAYS = 30

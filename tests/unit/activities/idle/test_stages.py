@@ -17,7 +17,7 @@ from activities.idle.stages import with_sleep
 from activities.idle.stopped import note_environment_stop
 from dormouse.clock import HOUR, MINUTE, rfc3339
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.metrics import BYTES, CPU
+from dormouse.cloud.metrics import METRIC_NAMES
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.idle.evaluation import EvaluationRules
@@ -65,7 +65,7 @@ class Monitor(MetricsClient):
         (identifier,) = json.loads(request.content)["resourceids"]
         minutes = [rfc3339(NOW - minute * MINUTE) for minute in range(3, 60)]
         data = [{"timeStamp": minute, "maximum": self.cpu, "total": 60.0} for minute in minutes]
-        metrics = [{"name": {"value": name}, "timeseries": [{"data": data}]} for name in (CPU, *BYTES)]
+        metrics = [{"name": {"value": name}, "timeseries": [{"data": data}]} for name in METRIC_NAMES]
         return HttpAnswer(200, {"values": [] if self.cpu is None else [{"resourceid": identifier, "value": metrics}]})
 
 
