@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from local.sandbox import Ground, Process, temporary_ground
+from local.processes import Process
+from local.sandbox import Ground, temporary_ground
 from tests.process_server import ProcessServer
 from tests.support import ROOMY, AzureSide, ControlPlane
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from local.sandbox import Process
+from local.processes import Process
 
 APP = Path(__file__).parent / "app"
 OVER = ("Completed", "Failed", "Terminated")

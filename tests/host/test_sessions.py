@@ -6,6 +6,7 @@
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import pytest
 
 from local.clock import Clock
 from local.host.configuration import HostJson
+from local.host.durable.answers import Replays
 from local.host.durable.engine import Engine
+from local.host.durable.events import EventType
 from local.host.durable.rows import Instance
+from local.host.durable.sessions import Sessions
 from local.host.durable.store import Store
 from local.host.functions.worker import Worker
 
@@ -85,6 +89,7 @@ def run(home: Path, name: str, given: Any, *, sessions: bool, rewound: bool = Fa
             if rewound:
                 engine.rewind("one", "once more")
                 ended = await _ended(store)
+            assert vars(engine._asks).get("_kept", {}) == {}, "what has ended is not kept in memory"
             changing = ("Timestamp", "OrchestrationInstance")
             return ended, [
                 {key: value for key, value in item.items() if key not in changing} for item in store.history("one")
@@ -128,3 +133,25 @@ def test_a_failed_orchestration_is_rewound(tmp_path: Path, sessions: bool) -> No
     assert "refused" in str(ended.output)
     again, _ = run(tmp_path, "stumbles", None, sessions=sessions, rewound=True)
     assert (again.status, again.output) == ("Completed", '"done"')
+
+
+def test_a_session_goes_on_only_if_what_it_has_seen_is_in_the_history(tmp_path: Path) -> None:
+    ended, history = run(tmp_path, "adds", 3, sessions=False)
+    history = [{**item, "Timestamp": "2026-11-30T12:00:00.0000000Z"} for item in history]
+    app = worker()
+    function, sessions, replays = app.find("adds", "orchestrationTrigger"), Sessions(app), Replays(app)
+    assert function is not None
+    begins = [place for place, item in enumerate(history) if item["EventType"] == EventType.ORCHESTRATOR_STARTED]
+    first, second = history[:2], history[begins[1] : begins[1] + 2]
+    CALLS.clear()
+    begun = sessions.ask(function, ended, [], first)
+    gone_on = sessions.ask(function, ended, history[: begins[1]], second)
+    assert (len(begun.actions), len(gone_on.actions), CALLS["adds"]) == (1, 2, 1)
+    # The last episode was not committed.
+    assert sessions.ask(function, ended, history[: begins[1]], second) == gone_on
+    assert CALLS["adds"] == 2
+    # An instance with the same ID was started again, for nothing to add.
+    other = replace(ended, execution="other")
+    none = [{**item, **({"Input": json.dumps("0")} if "Input" in item else {})} for item in first]
+    other = replace(other, input=json.dumps("0"))
+    assert sessions.ask(function, other, [], none) == replays.ask(function, other, [], none)

@@ -15,6 +15,7 @@ from local.host.durable.answers import Replays
 from local.host.durable.entities import Entities, entity_id, is_entity, operation
 from local.host.durable.episodes import Episode, run_episode
 from local.host.durable.events import Event, EventType, event
+from local.host.durable.histories import Histories
 from local.host.durable.instances import Consequences, Instances
 from local.host.durable.rewind import rewind
 from local.host.durable.rows import Instance, Message
@@ -54,12 +55,11 @@ class Engine:
         self._entities = Entities(worker, store, clock, batch=batch, places=places)
         self._versioning = self._durable.versioning
         self._instances = Instances(worker, store, clock, self._versioning)
-        self._busy: set[str] = set()
-        self._rejected: set[str] = set()
+        self._busy, self._rejected = set[str](), set[str]()
         self._rest: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._histories: dict[str, tuple[str, list[Event]]] = {}
         self._asks = Sessions(worker) if sessions else Replays(worker)
+        self._histories = Histories(store, self._asks)
 
     def take_up(self) -> None:
         """Resume everything that was in progress when the host ended; must be called inside a running loop."""
@@ -123,7 +123,7 @@ class Engine:
             woken = rewind(self._store, identifier, reason, self._clock.now())
         self._alarms.changed()
         for other in woken:
-            self._forget(other)
+            self._histories.forget(other)
             self._wake(other)
 
     def signal(self, name: str, key: str, what: str, raw_input: str | None) -> None:
@@ -211,18 +211,15 @@ class Engine:
             with self._store.transaction():
                 self._store.take(messages)
             return Consequences()
-        history = self._history(instance)
+        history = self._histories.of(instance)
         limit = self._durable.max_orchestration_actions
         try:
             if not self._versioning.runs(instance.version):
                 episode = Episode("Failed", output=MISMATCH)
             else:
                 episode = run_episode(self._worker, self._asks, instance, history, mine, self._clock.now(), limit)
-        except (
-            Exception,
-            SystemExit,
-            asyncio.CancelledError,
-        ) as error:  # nothing is awaited there: it is the app's own code
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            # Nothing is awaited there: it is the app's own code.
             log.exception("An orchestrator cannot be called: %s", identifier)
             episode = Episode("Failed", output=f"The orchestrator cannot be called: {type(error).__name__}: {error}")
         try:
@@ -232,18 +229,10 @@ class Engine:
             episode = Episode("Failed", output=f"The orchestration cannot be recorded: {type(error).__name__}")
             follows = self._committed(instance, messages, len(history), episode)
         if episode.ended or episode.continued:
-            self._forget(identifier)
+            self._histories.forget(identifier)
         else:
-            self._histories[identifier] = (instance.execution, [*history, *episode.events])
+            self._histories.keep(instance, [*history, *episode.events])
         return follows
-
-    def _forget(self, identifier: str) -> None:
-        self._histories.pop(identifier, None)
-        self._asks.forget(identifier)
-
-    def _history(self, instance: Instance) -> list[Event]:
-        execution, history = self._histories.get(instance.id, ("", []))
-        return history if execution == instance.execution else self._store.history(instance.id)
 
     def _committed(self, instance: Instance, messages: list[Message], length: int, episode: Episode) -> Consequences:
         with self._store.transaction():
