@@ -23,13 +23,13 @@ from local.azure.server import DEVOPS, HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRI
 from local.azure.services import activity
 from local.azure.services.registry_contents import SUFFIX as OF_REGISTRIES
 from local.host.durable.store import Store
+from local.plain_http import plain_client
 from local.processes import Process
 
 ROOT = Path(__file__).resolve().parent.parent
 # Operating systems use ports from 16000 upwards, most of them from 32768, for outgoing connections.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
 TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer", "reconcile_timer")
-
 
 # These secrets may be public: they protect only what runs on this computer.
 SLACK_SECRET, CHATOPS_SECRET, NOTIFY_SECRET = "local-slack-secret", "local-chatops-secret", "local-notify-secret"
@@ -154,7 +154,7 @@ class Ground:
 
     def client(self) -> httpx.Client:
         """A client of the control plane, with its key."""
-        return httpx.Client(base_url=self.api, headers={"x-functions-key": self.key}, timeout=30, trust_env=False)
+        return plain_client(self.api, {"x-functions-key": self.key})
 
     def simulation(self) -> httpx.Client:
         """A client of the simulation's control API."""

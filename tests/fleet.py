@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from dormouse.clock import parse_moment
 from tests.support import SUBSCRIPTION, until
 
 GPU_SIZE, CPU_SIZE = "Standard_NC24ads_A100_v4", "Standard_D4s_v5"
@@ -70,6 +71,11 @@ def sweep_ended(control_plane: httpx.Client, accepted: httpx.Response) -> dict[s
     until(ended, "the sweep has not ended")
     assert seen["state"] == "ended", seen
     return seen
+
+
+def until_moment(control_plane: httpx.Client, moment: float) -> None:
+    """Wait for a moment of simulated time (in seconds since 1970) without sweeping, which would cost the computer more."""
+    until(lambda: parse_moment(control_plane.get("/health").json()["time"]) > moment, "time does not pass")
 
 
 def lines_of_the_report(control_plane: httpx.Client) -> Iterator[dict[str, Any]]:

@@ -54,7 +54,7 @@ class ControlPlane:
         self._http = httpx.Client(
             timeout=httpx.Timeout(self._timeout, connect=min(CONNECT_TIMEOUT, CONNECT_SHARE * self._timeout)),
             headers={"User-Agent": f"dormouse-cli/{__version__}", "Accept": "application/json"},
-            verify=_certificates(),
+            verify=_certificates(credentials.url),
             follow_redirects=False,  # the key would be sent along
             proxy=connect(self._proxy) if self._proxy else None,
             trust_env=False,
@@ -208,8 +208,13 @@ def _timeout_setting(read: Callable[[str], str | None] = os.environ.get) -> floa
     return seconds
 
 
-def _certificates() -> ssl.SSLContext:
-    """The certificate authorities to trust; raises UsageError if the files of the environment cannot be used."""
+def _certificates(url: str) -> ssl.SSLContext:
+    """The certificate authorities to trust; raises UsageError if the files of the environment cannot be used.
+
+    For a URL without TLS none is read, because that takes longer than most requests.
+    """
+    if url.startswith("http:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts no one
     try:
         return httpx.create_ssl_context()
     except OSError as error:

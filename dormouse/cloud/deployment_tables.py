@@ -13,10 +13,13 @@ class DeploymentTables:
     def __init__(self, service: "TableServiceClient", prefix: str) -> None:
         """Use the tables of this service whose names start with `prefix`."""
         self._service, self._prefix = service, prefix
+        self._clients: dict[str, TableClient] = {}
 
     def get_table_client(self, table_name: str) -> "TableClient":
-        """The client of one table of the deployment."""
-        return self._service.get_table_client(f"{self._prefix}{table_name}")
+        """The client of one table of the deployment, the same one on every call: records ask for it again and again."""
+        if table_name not in self._clients:
+            self._clients[table_name] = self._service.get_table_client(f"{self._prefix}{table_name}")
+        return self._clients[table_name]
 
     def create_table_if_not_exists(self, table_name: str) -> Awaitable[Any]:
         """Create a table of the deployment if it does not exist."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from local.plain_http import NO_TLS
 from local.sandbox import NOTHING_ELSE, Ground, temporary_ground
 from tests.support import AzureSide, ControlPlane
 
@@ -37,7 +38,7 @@ def staged_with_entra() -> Iterator[tuple[Ground, httpx.Client, httpx.Client]]:
         person = {"name": "olga", "roles": ["operator"], "expires_in": DAYS}
         token = simulation.post("/people/token", json=person).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=ground.api, headers=headers, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=ground.api, headers=headers, timeout=30, trust_env=False, verify=NO_TLS) as client:
             ControlPlane(client).up("ml1")
             sweep(client)
             yield ground, client, simulation

@@ -6,13 +6,14 @@ import httpx
 import pytest
 
 from dormouse.http.dashboard.files import STATIC, static_files, version
+from local.plain_http import NO_TLS
 from local.sandbox import Ground
 from release.package import copy_app
 
 
 @pytest.fixture
 def page(ground: Ground) -> httpx.Response:
-    return httpx.get(f"{ground.api}/dashboard", trust_env=False)
+    return httpx.get(f"{ground.api}/dashboard", trust_env=False, verify=NO_TLS)
 
 
 def test_page_takes_no_key_and_holds_no_secret(ground: Ground, page: httpx.Response) -> None:
@@ -40,7 +41,7 @@ def test_files_are_kept_for_good_and_the_page_is_asked_for_again(ground: Ground,
     referred = re.findall(r'(?:src|href)="(dashboard/[^"]+)"', page.text)
     assert len(referred) >= 2
     for name in referred:
-        file = httpx.get(f"{ground.api}/{name}", trust_env=False)
+        file = httpx.get(f"{ground.api}/{name}", trust_env=False, verify=NO_TLS)
         assert file.status_code == 200
         assert "immutable" in file.headers["Cache-Control"]
         assert file.headers["Content-Encoding"] == "gzip"
@@ -50,12 +51,14 @@ def test_files_are_kept_for_good_and_the_page_is_asked_for_again(ground: Ground,
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
 def test_what_the_browser_has_is_not_sent_again(ground: Ground, encoding: str) -> None:
     for path in ("dashboard", f"dashboard/{version()}/dashboard.js"):
-        first = httpx.get(f"{ground.api}/{path}", headers={"Accept-Encoding": encoding}, trust_env=False)
+        first = httpx.get(f"{ground.api}/{path}", headers={"Accept-Encoding": encoding}, trust_env=False, verify=NO_TLS)
         again = {"Accept-Encoding": encoding, "If-None-Match": f'"other", W/{first.headers["ETag"]}'}
-        second = httpx.get(f"{ground.api}/{path}", headers=again, trust_env=False)
+        second = httpx.get(f"{ground.api}/{path}", headers=again, trust_env=False, verify=NO_TLS)
         assert (second.status_code, second.content) == (304, b"")
         assert second.headers["ETag"] == first.headers["ETag"]
-        other = httpx.get(f"{ground.api}/{path}", headers={**again, "If-None-Match": '"other"'}, trust_env=False)
+        other = httpx.get(
+            f"{ground.api}/{path}", headers={**again, "If-None-Match": '"other"'}, trust_env=False, verify=NO_TLS
+        )
         assert other.status_code == 200
 
 
@@ -63,7 +66,7 @@ def test_what_the_browser_has_is_not_sent_again(ground: Ground, encoding: str) -
     "path", ["0000000000000000/dashboard.js", "{v}/files.py", "{v}/..%2Ffiles.py", "{v}/dashboard.html"]
 )
 def test_only_what_the_table_names_is_served(ground: Ground, path: str) -> None:
-    answer = httpx.get(f"{ground.api}/dashboard/{path.format(v=version())}", trust_env=False)
+    answer = httpx.get(f"{ground.api}/dashboard/{path.format(v=version())}", trust_env=False, verify=NO_TLS)
     assert answer.status_code == 404
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from local.plain_http import NO_TLS
 from local.processes import Process
 
 APP = Path(__file__).parent / "app"
@@ -34,7 +35,9 @@ class Host:
 
     def ask(self, method: str, path: str, *, key: str | None = "function", **more: Any) -> httpx.Response:
         headers = {"x-functions-key": self.keys[key]} | more.pop("headers", {}) if key else more.pop("headers", None)
-        return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, **more)
+        return httpx.request(
+            method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, verify=NO_TLS, **more
+        )
 
     def rows(self, table: str) -> list[Any]:
         """The rows of a table in the host's state."""

@@ -20,7 +20,8 @@ from tests.integration.environments.changes.test_changes_in_place import LARGE
 from tests.integration.environments.platform.test_ml_workspace import SPEC as ML_WORKSPACE
 from tests.integration.environments.platform.test_runner_cluster import SPEC as RUNNER_CLUSTER
 from tests.integration.environments.test_build_agent import SPEC as BUILD_AGENT
-from tests.integration.environments.test_build_agent import SPEED, Pipelines
+from tests.integration.environments.test_build_agent import Pipelines
+from tests.integration.environments.test_build_agent_jobs import SPEED
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.integration.environments.test_hibernation import ABLE
 from tests.integration.idle.test_gpu_pools import SPEC as IDLE_RUNNERS

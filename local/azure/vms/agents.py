@@ -121,7 +121,8 @@ class Agents:
             pause = await self._send(session, machine, self._running[key])
         except Exception:  # one failing agent must not stop the others
             log.exception("An agent failed: %s", key)
-        real = max(pause / self._world.clock.speed, LEAST_REAL_PAUSE)
+        # What an agent that catches up has left is sent at once; a refusal always asks for a pause.
+        real = max(pause / self._world.clock.speed, LEAST_REAL_PAUSE) if pause else 0.0
         heapq.heappush(self._due, (asyncio.get_running_loop().time() + real, key))
 
     async def _send(self, session: aiohttp.ClientSession, machine: Document, agent: Agent) -> float:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from dormouse.access.signatures import hub_signature, slack_signature
+from local.plain_http import NO_TLS
 from local.sandbox import CHATOPS_SECRET, NOTIFY_SECRET, SLACK_SECRET, Ground, temporary_ground
 from tests.integration.chat.chats import Script, Slack, Teams, card_of, text_of
 from tests.support import AzureSide, ControlPlane, until
@@ -27,19 +28,19 @@ def ground() -> Iterator[Ground]:
 
 @pytest.fixture
 def slack(ground: Ground, azure: AzureSide) -> Iterator[Slack]:
-    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False, verify=NO_TLS) as client:
         yield Slack(ground, client, azure)
 
 
 @pytest.fixture
 def teams(ground: Ground) -> Iterator[Teams]:
-    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False, verify=NO_TLS) as client:
         yield Teams(ground, client)
 
 
 @pytest.fixture
 def script(ground: Ground) -> Iterator[Script]:
-    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False, verify=NO_TLS) as client:
         yield Script(ground, client)
 
 
@@ -364,7 +365,7 @@ def test_a_chat_endpoint_without_a_secret_is_disabled() -> None:
             agents=False,
             settings=shut,
         ) as ground,
-        httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client,
+        httpx.Client(base_url=ground.api, timeout=30, trust_env=False, verify=NO_TLS) as client,
     ):
         now = str(int(ground.clock.seconds()))
         signed = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature("", now, b"text=status")}

@@ -4,22 +4,19 @@ import base64
 import gzip
 import json
 import sqlite3
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.sandbox import Ground, temporary_ground
+from local.sandbox import Ground
 from tests.integration.environments.test_secrets import everything_written
-from tests.support import ROOT, AzureSide, ControlPlane, until
+from tests.support import ROOT, AzureSide, ControlPlane
 
 SPEC: dict[str, Any] = json.loads((ROOT / "examples" / "build-agent.json").read_text())
 ONE = {**SPEC, "count": 1}
 POOL, TOKEN, SECRET = SPEC["pool"], "tok-EXAMPLE-123", SPEC["token_secret"]
 MANAGE, READ = ["read", "manage"], ["read"]
 ROLE, GROUP = "Microsoft.Authorization/roleAssignments", "Microsoft.Resources/resourceGroups"
-# A stop waits for five minutes for what runs inside: at this speed they are long enough for the requests of that time.
-SPEED = 100.0
 TAKES_CARE = {"outcome": "succeeded", "leftovers": []}
 
 
@@ -96,12 +93,6 @@ class Pipelines:
         self._client.post("/pipelines/agents", json=body).raise_for_status()
 
 
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
-        yield running
-
-
 @pytest.fixture
 def pipelines(azure: AzureSide) -> Pipelines:
     return Pipelines(azure)
@@ -139,73 +130,6 @@ def test_two_agents_register_themselves_and_take_jobs(
     assert {field: deleted[field] for field in TAKES_CARE} == TAKES_CARE
     assert gone(azure, pipelines, name)
     assert len(roles_on_the_token(azure)) == roles
-
-
-def test_a_stop_waits_for_the_running_job_and_a_start_takes_jobs_again(
-    control_plane: ControlPlane, pipelines: Pipelines, name: str
-) -> None:
-    control_plane.up(name, ONE)
-    number, asked = pipelines.queue(), pipelines.requests()
-    accepted = control_plane.post(name, "stop").json()["operation"]
-
-    def waits_or_has_ended() -> bool:
-        return pipelines.requests() > asked + 12 or control_plane.operation(accepted)["outcome"] is not None
-
-    until(waits_or_has_ended, "the agent is not looked at again")
-    assert control_plane.operation(accepted)["outcome"] is None
-    assert pipelines.states(name) == {f"{name}-1": ("online", False)}
-    pipelines.finish(number)
-    stopped = control_plane.wait(accepted)
-    assert (stopped["outcome"], "interrupted" in stopped["reason"]) == ("succeeded", False), stopped["reason"]
-    assert steps_of(stopped)["suspend agent-1"]["ended_seconds"] <= steps_of(stopped)["stop vm-1"]["began_seconds"]
-    assert (pipelines.job(number)["result"], pipelines.states(name)) == ("succeeded", {f"{name}-1": ("offline", False)})
-    started = control_plane.follow(control_plane.post(name, "start"))
-    assert started["outcome"] == "succeeded", started["reason"]
-    assert pipelines.states(name) == {f"{name}-1": ("online", True)}
-    assert control_plane.down(name)["outcome"] == "succeeded"
-
-
-def test_a_job_that_does_not_end_within_five_minutes_is_interrupted_by_people_and_the_answer_says_so(
-    control_plane: ControlPlane, pipelines: Pipelines, name: str
-) -> None:
-    control_plane.up(name, ONE)
-    number = pipelines.queue()
-    stopped = control_plane.follow(control_plane.post(name, "stop"))
-    assert stopped["outcome"] == "succeeded", stopped["reason"]
-    assert "Not suspended in time, and interrupted: agent-1." in stopped["reason"]
-    assert control_plane.get(name)["state"] == "stopped"
-    until(lambda: pipelines.job(number).get("result") == "abandoned", "the job was never given up")
-    assert control_plane.down(name)["outcome"] == "succeeded"
-
-
-def test_a_deletion_with_a_job_that_does_not_end_leaves_no_agent(
-    control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, name: str
-) -> None:
-    control_plane.up(name, ONE)
-    pipelines.queue()
-    deleted = control_plane.down(name)
-    assert (deleted["outcome"], deleted["leftovers"]) == ("succeeded", []), deleted["reason"]
-    assert gone(azure, pipelines, name)
-
-
-def test_a_session_that_outlives_its_machine_delays_the_start_only(
-    control_plane: ControlPlane, pipelines: Pipelines, name: str
-) -> None:
-    control_plane.up(name, ONE)
-    control_plane.follow(control_plane.post(name, "stop"))
-    accepted = control_plane.post(name, "start").json()["operation"]
-
-    def checks() -> bool:
-        pipelines.cut(f"{name}-1")  # for the next five minutes
-        return steps_of(control_plane.operation(accepted)).get("health", {}).get("state") == "running"
-
-    until(checks, "the agent is not waited for")
-    pipelines.cut(f"{name}-1")
-    started = control_plane.wait(accepted)
-    assert started["outcome"] == "succeeded", started["reason"]
-    assert steps_of(started)["health"]["duration_seconds"] >= 300, "it was offline for so long, and is not called broken"
-    assert pipelines.states(name) == {f"{name}-1": ("online", True)}
-    assert control_plane.down(name)["outcome"] == "succeeded"
 
 
 def test_agents_of_machines_that_were_deleted_by_hand_or_evicted_are_deleted_with_their_environment(
@@ -322,16 +246,6 @@ def test_an_agent_that_has_registered_before_its_operation_failed_is_deleted_too
     operation = control_plane.provision(name, ONE)
     assert (operation["outcome"], operation["leftovers"]) == ("failed", []), operation["reason"]
     assert "agent-1" not in {one for one, step in steps_of(operation).items() if step["state"] == "done"}
-    assert gone(azure, pipelines, name)
-
-
-def test_a_cancelled_provision_leaves_no_agent(
-    control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, name: str
-) -> None:
-    accepted = control_plane.put(name, SPEC).json()["operation"]
-    control_plane.until_step(accepted, "registration-1", "done")
-    control_plane.cancel(accepted)
-    assert control_plane.wait(accepted)["outcome"] == "cancelled"
     assert gone(azure, pipelines, name)
 
 

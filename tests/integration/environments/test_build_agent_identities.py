@@ -1,20 +1,11 @@
 """Build agents without a personal access token: an identity registers them, and the control plane uses its own."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.sandbox import Ground, temporary_ground
-from tests.integration.environments.test_build_agent import SPEC, SPEED, Pipelines, roles_on_the_token
+from tests.integration.environments.test_build_agent import SPEC, Pipelines, roles_on_the_token
 from tests.support import AzureSide, ControlPlane
-
-
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    """As slow as that of the other build agents."""
-    with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from local.plain_http import NO_TLS
 from local.sandbox import Ground, temporary_ground
 from tests.support import AzureSide, ControlPlane
 
@@ -164,7 +165,7 @@ def test_the_lock_of_a_terminated_operation_is_taken_over(
 def terminate(ground: Ground, instance: str) -> None:
     """Terminate an orchestration from outside, with the key of the durable management API."""
     url = f"http://127.0.0.1:{ground.port}/runtime/webhooks/durabletask/instances/{instance}/terminate"
-    answer = httpx.post(url, headers={"x-functions-key": ground.keys["durable"]}, trust_env=False)
+    answer = httpx.post(url, headers={"x-functions-key": ground.keys["durable"]}, trust_env=False, verify=NO_TLS)
     assert answer.status_code == 202
 
 

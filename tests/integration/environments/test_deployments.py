@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.plain_http import NO_TLS
 from local.processes import Process
 from local.sandbox import Ground, free_port
 from tests.fleet import FleetSide, machine
@@ -30,7 +31,7 @@ def staging(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         key = json.loads((home / "keys.json").read_text())["function"]
         address, headers = f"http://127.0.0.1:{port}/api", {"x-functions-key": key}
-        with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False, verify=NO_TLS) as client:
             yield client
     finally:
         host.kill()
@@ -116,7 +117,7 @@ def test_lists_commands_and_chat_know_only_their_own_deployment(
     assert staging.get("/operations", params={"environment": name}).json()["value"] == []
     for verb, body in (("stop", None), ("restart", None), ("hold", {"for": "2h"}), ("extend", {"for": "2h"})):
         assert staging.post(f"/environments/{name}/{verb}", json=body).status_code == 404, verb
-    with httpx.Client(base_url=staging.base_url, timeout=30, trust_env=False) as anonymous:
+    with httpx.Client(base_url=staging.base_url, timeout=30, trust_env=False, verify=NO_TLS) as anonymous:
         chat = Script(ground, anonymous)
         for command in (f"status {name}", f"stop {name}", f"extend {name} 2h"):
             told = chat.say(command).json()

@@ -13,6 +13,7 @@ import pytest
 
 from dormouse import serialization
 from dormouse.clock import HOUR
+from local.plain_http import NO_TLS
 from local.processes import Process
 from local.sandbox import Ground, free_port, temporary_ground
 from tests.integration.environments.platform.test_ml_shared import SPEC as ML_SHARED
@@ -95,7 +96,9 @@ def staging(ground: Ground, main: Passes, tmp_path_factory: pytest.TempPathFacto
         cleanup.callback(host.kill)
         keys = json.loads((home / "keys.json").read_text())
         address, headers = f"http://127.0.0.1:{port}/api", {"x-functions-key": keys["function"]}
-        client = cleanup.enter_context(httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False))
+        client = cleanup.enter_context(
+            httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False, verify=NO_TLS)
+        )
         plane = ControlPlane(client)
         yield Passes(ground, client, plane, main.azure, port, keys["master"], "stagingreconcile")
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dormouse.access.roles import Permission
 from dormouse.http.routes import ROUTES
+from local.plain_http import NO_TLS
 from local.sandbox import Ground, temporary_ground
 from tests.integration.chat.chats import Script
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
@@ -54,7 +55,8 @@ class People:
 
     def ask(self, method: str, path: str, token: str, body: Any = None) -> httpx.Response:
         headers = {"x-functions-key": self.key, "Authorization": f"Bearer {token}"}
-        return httpx.request(method, f"{self.api}/{path}", headers=headers, json=body, timeout=30)
+        url = f"{self.api}/{path}"
+        return httpx.request(method, url, headers=headers, json=body, timeout=30, trust_env=False, verify=NO_TLS)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def test_a_sweep_does_not_stop_a_machine_whose_agent_runs_a_job_and_stops_it_aft
     pipelines = Pipelines(azure)
     control_plane.up(name, SOON)
     number = pipelines.queue()
-    leased = control_plane.client.post(f"/environments/{name}/extend", json={"for": "5m", "then": "stop"})
+    leased = control_plane.client.post(f"/environments/{name}/extend", json={"for": "2m", "then": "stop"})
     assert leased.status_code == 200, leased.text
 
     def swept_until(outcome: str, reason: str = "") -> bool:

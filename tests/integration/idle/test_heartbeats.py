@@ -10,6 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from local.plain_http import NO_TLS
 from tests.fleet import QUIET_INSIDE, FleetSide, machine
 
 AUDIENCE = "api://dormouse"
@@ -39,7 +40,7 @@ def send(fleet: FleetSide, body: Any, bearer: str) -> httpx.Response:
     # Machines have no function key.
     headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx.post(f"{fleet.control_plane.base_url}heartbeats", content=content, headers=headers)
+    return httpx.post(f"{fleet.control_plane.base_url}heartbeats", content=content, headers=headers, verify=NO_TLS)
 
 
 @pytest.fixture

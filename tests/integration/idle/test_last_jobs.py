@@ -13,7 +13,7 @@ from tests.support import AzureSide, ControlPlane, until
 # Slow enough for heartbeats that a loaded computer sends late.
 SPEED = 60.0
 IDLE = {"window": "5m", "grace": "0m", "lead": "0m"}
-SHORT = {**SPEC, "region": "swedencentral", "count": 1, "size": "Standard_D2s_v5", "idle": IDLE, "keep_minutes": 20}
+SHORT = {**SPEC, "region": "swedencentral", "count": 1, "size": "Standard_D2s_v5", "idle": IDLE, "keep_minutes": 12}
 
 
 @pytest.fixture(scope="module")

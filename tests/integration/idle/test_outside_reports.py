@@ -10,6 +10,7 @@ import pytest
 from dormouse.access.signatures import hub_signature
 from dormouse.clock import DAY, MINUTE, parse_moment, rfc3339
 from local.azure.services.activity import REPORT_SECRET
+from local.plain_http import NO_TLS
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import FleetSide, machine, sweep_ended
 from tests.support import until
@@ -45,7 +46,7 @@ def signed(fleet: FleetSide, body: dict[str, Any], secret: str = REPORT_SECRET) 
     content = json.dumps(body).encode()
     headers = {"X-Hub-Signature-256": hub_signature(secret, content)}
     url = f"{fleet.control_plane.base_url}/machines/activity/signed".replace("api//", "api/")
-    return httpx.post(url, content=content, headers=headers, timeout=30, trust_env=False)
+    return httpx.post(url, content=content, headers=headers, timeout=30, trust_env=False, verify=NO_TLS)
 
 
 def test_a_report_keeps_a_warned_machine_awake_until_it_is_withdrawn(fleet: FleetSide) -> None:

@@ -8,6 +8,7 @@ import pytest
 from dormouse.clock import DAY
 from dormouse.resources.compute.machines import key_of
 from local.leaps import leap
+from local.plain_http import NO_TLS
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine
 from tests.support import AzureSide, ControlPlane, until
@@ -22,7 +23,9 @@ def old_ground() -> Iterator[Ground]:
 def retained(ground: Ground) -> None:
     """Run the retention timer once."""
     master = {"x-functions-key": ground.keys["master"]}
-    fired = httpx.post(f"http://127.0.0.1:{ground.port}/admin/functions/retention_timer", json={}, headers=master)
+    fired = httpx.post(
+        f"http://127.0.0.1:{ground.port}/admin/functions/retention_timer", json={}, headers=master, verify=NO_TLS
+    )
     assert fired.status_code == httpx.codes.ACCEPTED, fired.text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.sandbox import Ground, temporary_ground
-from tests.fleet import CPU_SIZE, FleetSide, machine, side, sweep_ended, warm_up
+from tests.fleet import CPU_SIZE, FleetSide, machine, side, sweep_ended, until_moment, warm_up
 from tests.support import WORKSTATION, AzureSide, ControlPlane, until
 
 # A decision is valid for five minutes: at this speed they are long enough for what a sweep does.
@@ -69,7 +69,7 @@ def hours_from(moment: datetime, begin: int) -> str:
 
 
 def asleep_until_its_hours(control_plane: ControlPlane, name: str, **fields: Any) -> dict[str, Any]:
-    """Build an environment and stop it shortly before its scheduled hours begin; returns its spec."""
+    """Build an environment, stop it, and wait until its scheduled hours begin; returns its spec."""
     spec = {**WORKSTATION, "region": REGION, "idle": {"enabled": False}, **fields}
     control_plane.up(name, spec)
     assert control_plane.follow(control_plane.post(name, "stop"))["outcome"] == "succeeded"
@@ -79,6 +79,7 @@ def asleep_until_its_hours(control_plane: ControlPlane, name: str, **fields: Any
     control_plane.follow(control_plane.put(name, spec))
     sweep(control_plane)
     assert starts(control_plane, name) == []
+    until_moment(control_plane.client, (now + timedelta(minutes=LEAD)).timestamp())
     return spec
 
 
@@ -147,6 +148,8 @@ def test_an_adopted_machine_without_capacity_keeps_its_size(fleet: FleetSide, az
     tags = {"dormouse-schedule": hours_from(now, LEAD)}
     fleet.load(adopted=machine(idle="off", size=CPU_SIZE, power="deallocated", tags=tags))
     fleet.sweep()
+    assert fleet.operations("adopted") == []
+    until_moment(fleet.control_plane, (now + timedelta(minutes=LEAD)).timestamp())
     azure.exhaust("westeurope", CPU_SIZE, code="SkuNotAvailable")
 
     def refused() -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from dormouse.clock import parse_moment
 from tests.fleet import CPU_SIZE, SOON, FleetSide, machine, sweep_ended
+from tests.integration.idle.test_false_stops import sweep_for
 from tests.support import until
 
 MINUTE = 60
@@ -122,8 +123,7 @@ def test_a_hold_expires_and_is_capped(fleet: FleetSide) -> None:
 def test_the_policy_decides_what_follows_an_undelivered_warning(fleet: FleetSide, rule: str, ends: str) -> None:
     fleet.spoil(effect="refuse", path="/dormouse", kind="hooks.localhost", status=503)
     fleet.load(lonely=machine(idle=f"{SOON}, undeliverable={rule}", size=CPU_SIZE, agent=False))
-    for _ in range(40):  # several times the lead
-        fleet.sweep()
+    sweep_for(fleet, 6)  # several times the lead
     assert fleet.power("lonely") == ends
     if ends == "running":
         line = fleet.lines()["lonely"]

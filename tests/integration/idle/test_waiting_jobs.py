@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from dormouse.clock import parse_moment
 from local.sandbox import Ground, temporary_ground
-from tests.fleet import sweep_ended
+from tests.fleet import sweep_ended, until_moment
 from tests.integration.environments.test_build_agent import SPEC, Pipelines
 from tests.support import AzureSide, ControlPlane, until
 
@@ -31,7 +32,7 @@ def pipelines(azure: AzureSide, name: str) -> Pipelines:
 
 def spec_for(pipelines: Pipelines, **fields: Any) -> dict[str, Any]:
     where = {"organization": f"https://dev.azure.com/{pipelines.organization}", "token_secret": pipelines.secret}
-    return {**WITHOUT_GPU, **where, "idle": {"enabled": False}, **fields}
+    return {**WITHOUT_GPU, **where, "idle": {"enabled": False, "lead": "0m"}, **fields}
 
 
 def sweep(control_plane: ControlPlane) -> dict[str, Any]:
@@ -45,8 +46,9 @@ def starts(control_plane: ControlPlane, name: str) -> list[dict[str, Any]]:
 
 def fall_asleep(control_plane: ControlPlane, name: str) -> None:
     """Let a sweep stop all machines of an environment, at the end of a lease."""
-    leased = control_plane.client.post(f"/environments/{name}/extend", json={"for": "5m", "then": "stop"})
+    leased = control_plane.client.post(f"/environments/{name}/extend", json={"for": "1m", "then": "stop"})
     assert leased.status_code == 200, leased.text
+    until_moment(control_plane.client, parse_moment(leased.json()["lease"]["until"]))
 
     def asleep() -> bool:
         sweep(control_plane)

@@ -1,5 +1,6 @@
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -24,3 +25,16 @@ def test_a_proxy_is_looked_for_at_each_request_only_where_one_is_set(
             await cloud.close()
 
     assert asyncio.run(asked()) is looked_for
+
+
+def test_there_is_one_client_of_each_table_of_the_deployment() -> None:
+    async def clients() -> bool:
+        cloud = Cloud(replace(SETTINGS, deployment_id="second"), stopped_clock(0.0))
+        try:
+            first, again, other = (cloud.tables.get_table_client(name) for name in ("locks", "locks", "reports"))
+            assert (first.table_name, other.table_name) == ("secondlocks", "secondreports")
+            return first is again and first is not other
+        finally:
+            await cloud.close()
+
+    assert asyncio.run(clients())
