@@ -14,7 +14,8 @@ import httpx
 from benchmarks.figures import Figure, Room
 from local.clock import moment
 from local.host.durable.store import Store
-from local.sandbox import Process, free_port
+from local.processes import Process
+from local.sandbox import free_port
 
 APP = Path(__file__).parent / "app"
 CHAINS = 200

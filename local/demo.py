@@ -21,7 +21,8 @@ from local.azure.providers.vaults import OWN_GROUP
 from local.demo_idle import IdleDemo, IdleError
 from local.demo_preparation import prepare
 from local.makespan import makespan
-from local.sandbox import ROOT, Ground, GroundError, temporary_ground
+from local.processes import GroundError
+from local.sandbox import ROOT, Ground, temporary_ground
 
 NAME = "ml1"
 EXAMPLES = ROOT / "examples"

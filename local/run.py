@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from local.sandbox import Ground, GroundError
+from local.processes import GroundError
+from local.sandbox import Ground
 
 PORT, AZURE_PORT = 7071, 7443
 

@@ -7,16 +7,13 @@ import os
 import random
 import secrets
 import shutil
-import signal
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 
@@ -27,9 +24,9 @@ from local.azure.services import activity
 from local.azure.services.registry_contents import SUFFIX as OF_REGISTRIES
 from local.host.durable.store import Store
 from local.plain_http import plain_client
+from local.processes import Process
 
 ROOT = Path(__file__).resolve().parent.parent
-TIME_TO_START = 30.0
 # Operating systems use ports from 16000 upwards, most of them from 32768, for outgoing connections.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
 TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer", "reconcile_timer")
@@ -46,47 +43,13 @@ CHAT_USERS = (
 NOTHING_ELSE: Mapping[str, str] = {}
 
 
-class GroundError(Exception):
-    """One of the processes did not start; the message contains its log."""
-
-
-@dataclass(slots=True)
-class Process:
-    """One of the two processes."""
-
-    command: list[str]
-    environment: dict[str, str]
-    log: Path
-    running: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it reports that it listens; raises GroundError."""
-        with self.log.open("ab") as log:
-            log.write(b"\n")
-            beginning = log.tell()
-            self.running = subprocess.Popen(  # noqa: S603 - our own modules
-                self.command, env=self.environment, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT
-            )
-        deadline = time.monotonic() + TIME_TO_START
-        while b"listening on" not in self._said(beginning):
-            if self.running.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise GroundError(f"{' '.join(self.command[1:3])} did not start:\n{self._said(beginning).decode()}")
-            time.sleep(0.02)
-
-    def kill(self) -> None:
-        """Kill it at once, as a crash would."""
-        if self.running is not None:
-            self.running.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-            self.running.wait()
-            self.running = None
-
-    def _said(self, beginning: int) -> bytes:
-        return self.log.read_bytes()[beginning:]
-
-
 class Ground:
-    """A simulated Azure and a host that runs the app against it."""
+    """A simulated Azure and a host that runs the app against it.
+
+    With `sessions`, its host keeps orchestrators in memory; tests set it, as replays would be half of the work of both.
+    """
+
+    sessions: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -121,6 +84,7 @@ class Ground:
         azure += ["--tails"] if tails else []
         azure += ["--estate", str(estate.resolve())] if estate else []
         host = [*here, "local.host", "--app", str(app), "--home", str(home / "host"), "--port", str(self.port), *pace]
+        host += ["--extended-sessions"] if self.sessions else []
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
         untimed = {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS} | {"HEARTBEAT_SECONDS": "60"}
         changed = {} if timers else untimed  # no heartbeat can be shortly before sweeps that come at any time

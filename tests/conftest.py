@@ -10,17 +10,32 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from local.processes import Process
 from local.sandbox import Ground, temporary_ground
+from tests.process_server import ProcessServer
 from tests.support import ROOMY, AzureSide, ControlPlane
 
 # The run time of an example depends on the load of the computer.
 settings.register_profile("dormouse", deadline=None)
 settings.load_profile("dormouse")
 
+# A replay of every orchestration in every episode would take half of the time of the two processes.
+Ground.sessions = True
+
 SPEED = 400.0
 UNCHECKED: list[str] = []
 PASSED: Counter[str] = Counter()  # number of fault cases, by kind of fault
 _names = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _process_server() -> Iterator[None]:
+    """What a process of the sandbox imports is imported once; a process that is started again starts as everywhere else."""
+    server = ProcessServer()
+    Process.first = server.begin
+    yield
+    Process.first = None
+    server.close()
 
 
 @pytest.fixture(scope="session")

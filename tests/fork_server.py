@@ -64,13 +64,13 @@ def main() -> None:
             connection, _ = server.accept()
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                _become(connection)
-                connection.sendall(str(_code_of(run)).encode())
+                become(connection)
+                connection.sendall(str(code_of(run)).encode())
                 os._exit(0)
             connection.close()
 
 
-def _code_of(run: Callable[[], None]) -> int:
+def code_of(run: Callable[[], None]) -> int:
     """The exit code with which Python would end."""
     try:
         run()
@@ -89,7 +89,8 @@ def _code_of(run: Callable[[], None]) -> int:
     return number
 
 
-def _become(connection: socket.socket) -> None:
+def become(connection: socket.socket) -> None:
+    """Take the arguments, variables, folder, input and output that a connection sends."""
     length, descriptors, *_ = socket.recv_fds(connection, 4, 3)
     request = b""
     while len(request) < int.from_bytes(length, "big"):

@@ -23,6 +23,11 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second")
     parser.add_argument("--origin", type=float, help="origin of simulated time, in seconds since 1970")
+    parser.add_argument(
+        "--extended-sessions",
+        action="store_true",
+        help="keep orchestrators in memory, and replay histories only after a start, when they have doubled, and at the end",
+    )
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     resolve_localhost_names()
@@ -35,7 +40,7 @@ def main() -> int:
     if app.is_dir():
         os.chdir(app)  # apps read files beside them by relative paths, as the official worker allows
     try:
-        host = Host(Place(app, home, given.port, given.speed), store=store)
+        host = Host(Place(app, home, given.port, given.speed, given.extended_sessions), store=store)
     except AppError as error:
         print(f"The app cannot be loaded: {error}", file=sys.stderr)
         return 1

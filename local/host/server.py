@@ -32,12 +32,13 @@ LARGEST_REQUEST = 100 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How to run a host: the app's root, a folder for state and keys, port, speed."""
+    """How to run a host: the app's root, a folder for state and keys, port, speed, whether orchestrators stay in memory."""
 
     app: Path
     home: Path
     port: int
     speed: float
+    sessions: bool = False
 
 
 class Host:
@@ -54,7 +55,14 @@ class Host:
         self._configuration = HostJson.at(place.app / "host.json")
         self._http = self._configuration.extensions.http
         self._worker = worker or Worker.at(place.app)
-        self._engine = Engine(self._worker, self._store, self._clock, self._configuration, lambda: self._client)
+        self._engine = Engine(
+            self._worker,
+            self._store,
+            self._clock,
+            self._configuration,
+            lambda: self._client,
+            sessions=place.sessions,
+        )
         self._routes = [Route.of(function, self._http.route_prefix) for function in self._worker.of_kind("httpTrigger")]
         hub = self._configuration.extensions.durable_task.hub_name
         outside = f"http://127.0.0.1:{place.port}/runtime/webhooks/durabletask"

@@ -211,7 +211,7 @@ class Workbench:
         port = free_port()
         settings = Settings.from_environment()
         cloud = Cloud(settings, settings.clock)
-        host = Host(Place(ROOT, self.home, port, self.speed), Worker(build_app(lambda: cloud)), store)
+        host = Host(Place(ROOT, self.home, port, self.speed, sessions=True), Worker(build_app(lambda: cloud)), store)
         self._go_on(store)
         ready = asyncio.Event()
         serving = asyncio.create_task(host.serve(ready.set))

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import functools
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp.connector
 import pytest
 from azure.durable_functions.models.utils import http_utils
+from azure.functions.decorators import utils as binding_types
 
 from local.host.durable.store import Store
 from local.host.timestamps import parse_timestamps_once
@@ -41,6 +45,8 @@ def open_workbench(home: Path) -> Iterator[Workbench]:
         # aiohttp read SSL_CERT_FILE when it was imported, before there was a simulated Azure.
         aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(ground.app_environment["SSL_CERT_FILE"])
         parse_timestamps_once()
+        # The SDK looks at the constructor of a binding for each of its instances, and a thousand hosts make their own.
+        patch.setattr(binding_types, "inspect", SimpleNamespace(signature=functools.cache(inspect.signature)))
         # The SDK's durable client keeps one session for the life of the process: one event loop for all lives, and nothing
         # that an earlier loop of this process has left.
         patch.setattr(http_utils, "_client_session", None)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.sandbox import Process, free_port
+from local.processes import Process
+from local.sandbox import free_port
 from tests.host.support import APP, Host
 
 

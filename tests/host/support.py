@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from local.plain_http import NO_TLS
-from local.sandbox import Process
+from local.processes import Process
 
 APP = Path(__file__).parent / "app"
 OVER = ("Completed", "Failed", "Terminated")

@@ -57,10 +57,10 @@ class FragileStore(Store):
 class Life:
     """A host from its start to its crash, or to the end of the program."""
 
-    def __init__(self, path: Path, clock: Clock, crash: tuple[int, bool] | None) -> None:
+    def __init__(self, path: Path, clock: Clock, crash: tuple[int, bool] | None, *, sessions: bool) -> None:
         transactions, after = crash or (None, False)
         self.store = FragileStore(path, transactions, after=after)
-        self.engine = Engine(WORKER, self.store, clock, HostJson(version="2.0"))
+        self.engine = Engine(WORKER, self.store, clock, HostJson(version="2.0"), sessions=sessions)
 
     async def live(self, program: list[Any], told: set[str]) -> dict[str, Any] | None:
         self.engine.take_up()
@@ -106,13 +106,14 @@ class Life:
         return [*self.store.work(), *self.store.with_messages(), *([alarm] if alarm else [])]
 
 
-def run(program: list[Any], crashes: list[tuple[int, bool]]) -> dict[str, Any]:
+def run(program: list[Any], crashes: list[tuple[int, bool]], *, sessions: bool) -> dict[str, Any]:
     """Run a program to its end on a host that crashes after the given numbers of transactions."""
     ATTEMPTS.clear()
     clock, told = Clock(speed=2000), set[str]()
     with tempfile.TemporaryDirectory() as folder:
         for crash in [*crashes, None]:
-            ended = asyncio.run(Life(Path(folder) / "host.sqlite", clock, crash).live(program, told))
+            life = Life(Path(folder) / "host.sqlite", clock, crash, sessions=sessions)
+            ended = asyncio.run(life.live(program, told))
             if ended is not None:
                 return ended
     raise AssertionError("a host that does not crash ends")
@@ -121,35 +122,40 @@ def run(program: list[Any], crashes: list[tuple[int, bool]]) -> dict[str, Any]:
 crashes = st.lists(st.tuples(st.integers(1, 25), st.booleans()), max_size=6)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(program=programs, crashes=crashes)
+@settings(max_examples=240, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(program=programs, crashes=crashes, sessions=st.booleans())
 @example(
-    program=[[("any", [("sleep", 40), ("call", 1)]), ("family", [[("hear", 1)], [("count", 2)]])]], crashes=[(1, True)] * 6
+    program=[[("any", [("sleep", 40), ("call", 1)]), ("family", [[("hear", 1)], [("count", 2)]])]],
+    crashes=[(1, True)] * 6,
+    sessions=False,
 )
-def test_a_crashing_host_reaches_the_same_result(program: list[Any], crashes: list[tuple[int, bool]]) -> None:
+def test_a_crashing_host_reaches_the_same_result(
+    program: list[Any], crashes: list[tuple[int, bool]], sessions: bool
+) -> None:
     plain = json.loads(json.dumps(program))
-    ended = run(plain, crashes)
+    ended = run(plain, crashes, sessions=sessions)
     assert ended["status"] == "Completed", ended
     assert ended["output"] == come_to(plain)
     assert ended["left"] == []
 
 
-def test_a_crash_at_any_transaction_does_not_change_the_result() -> None:
+@pytest.mark.parametrize("sessions", [False, True], ids=["replays", "extended sessions"])
+def test_a_crash_at_any_transaction_does_not_change_the_result(sessions: bool) -> None:
     program: list[list[Statement]] = [
         [["call", 3], ["fails", 1, 3], ["family", [[["call", 1]], [["count", 5]]]]],
         [["all", [["call", 1], ["sleep", 5], ["call", 2]]], ["any", [["sleep", 9], ["call", 4]]], ["hear", 8]],
     ]
-    for place, after in itertools.product(range(1, _transactions(program)), (False, True)):
-        ended = run(program, [(place, after)])
+    for place, after in itertools.product(range(1, _transactions(program, sessions=sessions)), (False, True)):
+        ended = run(program, [(place, after)], sessions=sessions)
         assert (ended["status"], ended["output"], ended["left"]) == ("Completed", come_to(program), []), (place, after)
 
 
-def _transactions(program: list[Any]) -> int:
+def _transactions(program: list[Any], *, sessions: bool) -> int:
     """How many transactions an undisturbed run needs."""
     plenty = 10_000
     with tempfile.TemporaryDirectory() as folder:
         ATTEMPTS.clear()
-        life = Life(Path(folder) / "host.sqlite", Clock(speed=2000), (plenty, True))
+        life = Life(Path(folder) / "host.sqlite", Clock(speed=2000), (plenty, True), sessions=sessions)
         assert asyncio.run(life.live(program, set())) is not None
         assert life.store.left is not None
         return plenty - life.store.left

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import activities
 from dormouse import serialization
-from local.host.durable.episodes import OrchestratorFailed, ask
+from local.host.durable.answers import OrchestratorFailed, ask
 from local.host.durable.events import Event, EventType
 from local.host.durable.replay import Replay
 from local.host.durable.rows import Instance

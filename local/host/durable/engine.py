@@ -11,12 +11,15 @@ from typing import Any
 
 from local.clock import Clock
 from local.host.configuration import HostJson
+from local.host.durable.answers import Replays
 from local.host.durable.entities import Entities, entity_id, is_entity, operation
 from local.host.durable.episodes import Episode, run_episode
 from local.host.durable.events import Event, EventType, event
+from local.host.durable.histories import Histories
 from local.host.durable.instances import Consequences, Instances
 from local.host.durable.rewind import rewind
 from local.host.durable.rows import Instance, Message
+from local.host.durable.sessions import Sessions
 from local.host.durable.store import Store
 from local.host.durable.timers import Alarms
 from local.host.durable.versions import MISMATCH
@@ -34,9 +37,16 @@ class Engine:
     """The durable state and processing of one app."""
 
     def __init__(
-        self, worker: Worker, store: Store, clock: Clock, configuration: HostJson, client: Callable[[], str] = str
+        self,
+        worker: Worker,
+        store: Store,
+        clock: Clock,
+        configuration: HostJson,
+        client: Callable[[], str] = str,
+        *,
+        sessions: bool = False,
     ) -> None:
-        """Nothing runs before `take_up`; `client` is the binding of a durable client."""
+        """Nothing runs before `take_up`; `client` is the binding of a durable client. With `sessions`, few are replayed."""
         self._worker, self._store, self._clock = worker, store, clock
         self._durable = configuration.extensions.durable_task
         self._activities = Activities(worker, store, clock, configuration, wake=self._wake, client=client)
@@ -45,11 +55,11 @@ class Engine:
         self._entities = Entities(worker, store, clock, batch=batch, places=places)
         self._versioning = self._durable.versioning
         self._instances = Instances(worker, store, clock, self._versioning)
-        self._busy: set[str] = set()
-        self._rejected: set[str] = set()
+        self._busy, self._rejected = set[str](), set[str]()
         self._rest: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._histories: dict[str, tuple[str, list[Event]]] = {}
+        self._asks = Sessions(worker) if sessions else Replays(worker)
+        self._histories = Histories(store, self._asks)
 
     def take_up(self) -> None:
         """Resume everything that was in progress when the host ended; must be called inside a running loop."""
@@ -113,7 +123,7 @@ class Engine:
             woken = rewind(self._store, identifier, reason, self._clock.now())
         self._alarms.changed()
         for other in woken:
-            self._histories.pop(other, None)
+            self._histories.forget(other)
             self._wake(other)
 
     def signal(self, name: str, key: str, what: str, raw_input: str | None) -> None:
@@ -201,18 +211,15 @@ class Engine:
             with self._store.transaction():
                 self._store.take(messages)
             return Consequences()
-        history = self._history(instance)
+        history = self._histories.of(instance)
         limit = self._durable.max_orchestration_actions
         try:
             if not self._versioning.runs(instance.version):
                 episode = Episode("Failed", output=MISMATCH)
             else:
-                episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
-        except (
-            Exception,
-            SystemExit,
-            asyncio.CancelledError,
-        ) as error:  # nothing is awaited there: it is the app's own code
+                episode = run_episode(self._worker, self._asks, instance, history, mine, self._clock.now(), limit)
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            # Nothing is awaited there: it is the app's own code.
             log.exception("An orchestrator cannot be called: %s", identifier)
             episode = Episode("Failed", output=f"The orchestrator cannot be called: {type(error).__name__}: {error}")
         try:
@@ -222,14 +229,10 @@ class Engine:
             episode = Episode("Failed", output=f"The orchestration cannot be recorded: {type(error).__name__}")
             follows = self._committed(instance, messages, len(history), episode)
         if episode.ended or episode.continued:
-            self._histories.pop(identifier, None)
+            self._histories.forget(identifier)
         else:
-            self._histories[identifier] = (instance.execution, [*history, *episode.events])
+            self._histories.keep(instance, [*history, *episode.events])
         return follows
-
-    def _history(self, instance: Instance) -> list[Event]:
-        execution, history = self._histories.get(instance.id, ("", []))
-        return history if execution == instance.execution else self._store.history(instance.id)
 
     def _committed(self, instance: Instance, messages: list[Message], length: int, episode: Episode) -> Consequences:
         with self._store.transaction():

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from local.clock import timestamp
+from local.host.durable.answers import Answer, OrchestratorFailed, Replays
 from local.host.durable.events import Event, EventType, event
 from local.host.durable.replay import Replay
 from local.host.durable.rows import ENDED, Instance
 from local.host.durable.tasks import Decision, NonDeterministic, Unsupported
-from local.host.functions.worker import Function, Worker
+from local.host.functions.worker import Worker
 
-LABEL = "\n\n$OutOfProcData$:"
 PAUSING = {EventType.EXECUTION_SUSPENDED: "Suspended", EventType.EXECUTION_RESUMED: "Running"}
 
 
@@ -40,23 +40,14 @@ class Episode:
 LARGEST_STATUS = 16 * 1024
 
 
-class OrchestratorFailed(Exception):
-    """The orchestrator failed without returning its actions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The response of an orchestrator: its actions, and whether it has returned, failed, or continues."""
-
-    actions: list[dict[str, Any]]
-    done: bool
-    output: Any
-    error: str | None
-    custom_status: Any
-
-
 def run_episode(
-    worker: Worker, instance: Instance, history: list[Event], messages: list[Event], now: datetime, limit: int
+    worker: Worker,
+    asks: Replays,
+    instance: Instance,
+    history: list[Event],
+    messages: list[Event],
+    now: datetime,
+    limit: int,
 ) -> Episode:
     """Run the orchestrator over its history and its new messages; any error fails the instance.
 
@@ -72,11 +63,10 @@ def run_episode(
     function = worker.find(instance.name, "orchestrationTrigger")
     if function is None:
         return _failed(instance, fresh, f"The function '{instance.name}' doesn't exist.", now)
-    # Earlier events have been replayed; the last "orchestrator started" marks where the new ones begin.
-    whole = [{**item, "IsPlayed": True} for item in history] + fresh
+    # The last "orchestrator started" marks where the new events begin.
     try:
-        answer = ask(worker, function, instance, whole)
-        replay = Replay(answer.actions[:limit]).run(whole)
+        answer = asks.ask(function, instance, history, fresh)
+        replay = Replay(answer.actions[:limit]).run([*history, *fresh])
     except (NonDeterministic, Unsupported, OrchestratorFailed) as error:
         return _failed(instance, fresh, str(error), now)
     if _count(answer.actions) > limit:
@@ -130,36 +120,6 @@ def _failed(instance: Instance, events: list[Event], error: str, now: datetime) 
 def _over(status: str, events: list[Event], output: str, now: datetime) -> Episode:
     completed = event(EventType.EXECUTION_COMPLETED, now, OrchestrationStatus=status, Result=output)
     return Episode(status, [*events, completed, event(EventType.ORCHESTRATOR_COMPLETED, now)], output=output)
-
-
-def ask(worker: Worker, function: Function, instance: Instance, history: list[Event]) -> Answer:
-    """The response of an orchestrator to a history; raises OrchestratorFailed if it returns no actions."""
-    context = {
-        "history": history,
-        "input": json.loads(instance.input) if instance.input else None,
-        "instanceId": instance.id,
-        "parentInstanceId": json.loads(instance.parent)["InstanceId"] if instance.parent else None,
-        "isReplaying": len(history) > 2,
-        "upperSchemaVersion": 1,
-        "upperSchemaVersionNew": 2,
-        "defaultHttpAsyncRequestSleepTimeMillseconds": 30000,
-    }
-    try:
-        return _read(json.loads(worker.call_orchestrator(function, context)), None)
-    except (Exception, SystemExit) as error:  # the SDK reports a failed orchestrator by raising
-        text, label, data = str(error).rpartition(LABEL)
-        if not label or isinstance(error, SystemExit):
-            words = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
-            raise OrchestratorFailed(words) from error
-        said = json.loads(data)
-        # A lone surrogate cannot be stored.
-        words = text.encode(errors="backslashreplace").decode()
-        return _read(said, words or type(error).__name__)
-
-
-def _read(said: dict[str, Any], error: str | None) -> Answer:
-    actions = said.get("actions") or [[]]
-    return Answer(actions[0], bool(said["isDone"]), said.get("output"), error, said.get("customStatus"))
 
 
 def addressed(decision: Decision, instance: Instance) -> Decision:

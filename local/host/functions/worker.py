@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -149,8 +149,12 @@ class Worker:
 
     def call_orchestrator(self, function: Function, context: dict[str, Any]) -> str:
         """Replay an orchestrator over its history and return its response as JSON text; raises whatever it raises."""
+        return self.run_orchestrator(function, lambda: function.code(json.dumps(context)))
+
+    def run_orchestrator(self, function: Function, call: Callable[[], Any]) -> str:
+        """Make a call as one execution of an orchestrator; raises whatever it raises."""
         with self._execution(function):
-            return str(function.code(json.dumps(context)))
+            return str(call())
 
     async def _call(self, function: Function, given: Any, client: str) -> Any:
         arguments = {str(function.trigger["name"]): given} | dict.fromkeys(function.clients, client)
@@ -204,17 +208,23 @@ def _function(built: Any) -> Function:
     name = next((str(trigger[key]) for key in ("orchestration", "activity", "entityName") if trigger.get(key)), name)
     clients = tuple(str(b["name"]) for b in bindings if str(b["type"]).lower() == "durableclient")
     code = built.get_user_function()
-    _check_parameters(name, code, trigger, clients)
-    wants_context = "context" in inspect.signature(code).parameters and trigger["name"] != "context"
+    parameters = inspect.signature(code).parameters
+    _check_parameters(name, code, parameters, trigger, clients)
+    wants_context = "context" in parameters and trigger["name"] != "context"
     disabled = os.environ.get(f"AzureWebJobs.{name}.Disabled", "").lower() in ("true", "1")
     return Function(name, trigger, code, clients, wants_context, tuple(bindings), disabled)
 
 
-def _check_parameters(name: str, code: Callable[..., Any], trigger: dict[str, Any], clients: tuple[str, ...]) -> None:
+def _check_parameters(
+    name: str,
+    code: Callable[..., Any],
+    parameters: Mapping[str, inspect.Parameter],
+    trigger: dict[str, Any],
+    clients: tuple[str, ...],
+) -> None:
     if str(trigger["type"]).lower() in ("orchestrationtrigger", "entitytrigger"):
         return  # the SDK wraps it: the wrapper takes the history, or the batch
     bound = {str(trigger["name"]), *clients}
-    parameters = inspect.signature(code).parameters
     if set(parameters) - {"context"} != bound - {"context"}:
         raise AppError(f"function {name} takes {sorted(parameters)}, but is bound to {sorted(bound)}")
     for parameter in parameters.values():

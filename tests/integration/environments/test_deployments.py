@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from local.plain_http import NO_TLS
-from local.sandbox import Ground, Process, free_port
+from local.processes import Process
+from local.sandbox import Ground, free_port
 from tests.fleet import FleetSide, machine
 from tests.integration.chat.chats import Script
 from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually

@@ -14,7 +14,8 @@ import pytest
 from dormouse import serialization
 from dormouse.clock import HOUR
 from local.plain_http import NO_TLS
-from local.sandbox import Ground, Process, free_port, temporary_ground
+from local.processes import Process
+from local.sandbox import Ground, free_port, temporary_ground
 from tests.integration.environments.platform.test_ml_shared import SPEC as ML_SHARED
 from tests.integration.environments.platform.test_ml_shared import roles_of
 from tests.integration.environments.test_ownership import both_tags

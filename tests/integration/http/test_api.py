@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from dormouse.clock import parse_moment
-from local.sandbox import Ground, Process, free_port
+from local.processes import Process
+from local.sandbox import Ground, free_port
 from tests.support import FEES, ROOT, WORKSTATION, ControlPlane
 
 PROBLEM = "application/problem+json"
