@@ -7,11 +7,11 @@ region; Monitoring Reader on the subscription; throttling is answered with 529. 
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from dormouse.clock import MINUTE
@@ -19,6 +19,7 @@ from dormouse.cloud.batches import BROKEN, Answers, BatchItemRefused, Budget, as
 from dormouse.cloud.clients import Cloud
 from dormouse.idle.evidence import TimeSeries
 from dormouse.idle.heartbeats.signals import Values
+from dormouse.idle.policy import LONGEST_WINDOW
 from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.text.limits import clipped
 
@@ -38,6 +39,7 @@ BYTES = {
 METRIC_NAMES = (CPU, *chain.from_iterable(BYTES.values()))
 # The largest lag of metrics that is still queried.
 LONGEST_LAG = 12  # minutes
+MOST_MINUTES = 2 * (LONGEST_WINDOW + LONGEST_LAG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,37 @@ class HostEvidence:
     problem: str = ""
 
 
-# The value of every minute since 1970 that was answered, by metric.
-Minutes = dict[str, dict[int, float | None]]
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """The values of one metric from a minute since 1970 on; None where there is none."""
+
+    first: int = 0
+    values: Sequence[float | None] = ()
+
+    @property
+    def newest(self) -> int:
+        """The newest minute with a value, or 0."""
+        known = (place for place in reversed(range(len(self.values))) if self.values[place] is not None)
+        return next((self.first + place for place in known), 0)
+
+    def over(self, places: range) -> Values:
+        """The values of these minutes."""
+        begin = places.start - self.first
+        if begin >= 0 and begin + len(places) <= len(self.values):
+            return tuple(self.values[begin : begin + len(places)])
+        known = range(len(self.values))
+        return tuple(self.values[place] if place in known else None for place in range(begin, begin + len(places)))
+
+
+ByMetric = dict[str, Minutes]
+NOTHING = Minutes()
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """The values of a VM by metric (None: unreadable), and the newest minute of any VM in the same call."""
 
-    minutes: Minutes | None
+    minutes: ByMetric | None
     newest: int
 
 
@@ -115,7 +139,7 @@ class HostMetrics:
 
     async def _batch(
         self, subscription: str, region: str, identifiers: Sequence[str], window: int, now: float
-    ) -> "dict[str, Minutes | None] | BatchItemRefused":
+    ) -> "dict[str, ByMetric | None] | BatchItemRefused":
         """The result of one call by ID, metric and minute (None: unreadable), or why it failed."""
         end = datetime.fromtimestamp(now, UTC).replace(second=0, microsecond=0)
         begin = end - timedelta(minutes=window + LONGEST_LAG)
@@ -131,10 +155,10 @@ class HostMetrics:
         return await ask_azure_monitor(self._cloud, (subscription, region), identifiers, query, _read)
 
 
-def _measured(answer: "dict[str, Minutes | None]") -> "dict[str, Measured]":
+def _measured(answer: "dict[str, ByMetric | None]") -> "dict[str, Measured]":
     """The result of one call, with the newest minute of any VM in it."""
-    newest = max((minute for minutes in answer.values() if minutes for minute in _newest(minutes)), default=0)
-    return {identifier: Measured(minutes, newest) for identifier, minutes in answer.items()}
+    newest = max((one.newest for metrics in answer.values() if metrics for one in metrics.values()), default=0)
+    return {identifier: Measured(metrics, newest) for identifier, metrics in answer.items()}
 
 
 def _host_evidence(question: Question, answers: "Answers[Measured]", newest: int, region: str) -> HostEvidence:
@@ -167,47 +191,52 @@ def _message_in(text: str) -> str:
     return clipped(" ".join(message.split()), LONGEST_SAID)
 
 
-def _read(answer: dict[str, Any]) -> "dict[str, Minutes | None]":
+def _read(answer: dict[str, Any]) -> "dict[str, ByMetric | None]":
     """The response by ID; unreadable data of a VM is None."""
     values = [value for value in answer.get("values") or [] if isinstance(value, dict) and value.get("resourceid")]
     return {str(value["resourceid"]).lower(): _of_one(value.get("value")) for value in values}
 
 
-def _of_one(metrics: Any) -> Minutes | None:
-    told: Minutes = {}
+def _of_one(metrics: Any) -> ByMetric | None:
+    told: ByMetric = {}
     try:
         for metric in metrics or []:
             name = str(metric["name"]["value"])
-            wanted = "maximum" if name == CPU else "total"
             parts = [series.get("data") or [] for series in metric.get("timeseries") or []]
             points = parts[0] if len(parts) == 1 else [point for part in parts for point in part]
-            minutes = _minutes_of(tuple([point["timeStamp"] for point in points]))
-            values = [None if (value := point.get(wanted)) is None else float(value) for point in points]
-            told[name] = dict(zip(minutes, values, strict=True))
+            told[name] = _minutes(points, "maximum" if name == CPU else "total")
     except BROKEN:
         return None
     return told
 
 
+def _minutes(points: Sequence[dict[str, Any]], wanted: str) -> Minutes:
+    """The values in some data points; raises one of BROKEN."""
+    places = _places(tuple([point["timeStamp"] for point in points]))
+    values = [None if (value := point.get(wanted)) is None else float(value) for point in points]
+    if isinstance(places, range):
+        return Minutes(places.start, values)
+    known = dict(zip(places, values, strict=True))
+    first, last = min(places), max(places)
+    if last - first > MOST_MINUTES:
+        raise ValueError("the minutes are not those of one window")
+    return Minutes(first, [known.get(place) for place in range(first, last + 1)])
+
+
 @lru_cache(256)
-def _minutes_of(moments: tuple[str, ...]) -> tuple[int, ...]:
-    """The minutes since 1970 of some timestamps; cached, because all VMs of a call have the same."""
-    return tuple(int(datetime.fromisoformat(moment).timestamp() // MINUTE) for moment in moments)
+def _places(moments: tuple[str, ...]) -> Sequence[int]:
+    """The minutes since 1970 of some timestamps, as a range if none is missing; cached: the VMs of a call share them."""
+    places = tuple(int(datetime.fromisoformat(moment).timestamp() // MINUTE) for moment in moments)
+    whole = range(places[0], places[0] + len(places)) if places else range(0)
+    return whole if places == tuple(whole) else places
 
 
-def _newest(metrics: Minutes) -> Iterable[int]:
-    """The newest known minute of every metric that has one."""
-    for minutes in metrics.values():
-        known = (minute for minute in sorted(minutes, reverse=True) if minutes[minute] is not None)
-        yield from islice(known, 1)
-
-
-def _tracks(told: Minutes, end: int, window: int) -> dict[str, TimeSeries]:
+def _tracks(told: ByMetric, end: int, window: int) -> dict[str, TimeSeries]:
     """The signals of one machine over the window that ends where its region's data end."""
     places = range(end - window, end)
 
     def over(metric: str) -> Values:
-        return tuple(map(told.get(metric, {}).get, places))
+        return told.get(metric, NOTHING).over(places)
 
     tracks = {"cpu_percent": TimeSeries(over(CPU))}
     tracks |= {signal: TimeSeries(_rates(over(first), over(second))) for signal, (first, second) in BYTES.items()}

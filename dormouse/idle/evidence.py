@@ -32,8 +32,7 @@ class TimeSeries:
     peak: float | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        peak = max([value for value in self.window + self.recent if value is not None], default=None)
-        object.__setattr__(self, "peak", peak)
+        object.__setattr__(self, "peak", _peak(self.window + self.recent))
 
     @property
     def missing(self) -> int:
@@ -47,6 +46,12 @@ class TimeSeries:
         values = (*self.window, *self.recent)
         ago = (number for number, value in enumerate(reversed(values)) if value is not None and value >= limit)
         return next(ago, None)
+
+
+def _peak(values: Values) -> float | None:
+    if not any(values):  # most signals are 0 all the time
+        return 0.0 if 0.0 in values else None
+    return max([value for value in values if value is not None])
 
 
 @dataclass(frozen=True, slots=True)

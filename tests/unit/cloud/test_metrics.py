@@ -91,6 +91,32 @@ def test_unreadable_data_of_one_machine_do_not_affect_the_others() -> None:
     assert whole(outside["m2"])
 
 
+class Scattered(Monitor):
+    """Azure Monitor whose minutes come in two parts, the newer ones first and backwards, and without one in the middle.
+
+    With `strange`, one of them is years older.
+    """
+
+    def __init__(self, *, strange: bool = False) -> None:
+        super().__init__()
+        self.strange = strange
+
+    async def send_request(self, request: Any, **_: Any) -> Any:
+        answer = await super().send_request(request)
+        for metric in answer.content["values"][0]["value"]:
+            data = [{**one, "maximum": float(place)} for place, one in enumerate(metric["timeseries"][0]["data"])]
+            old = [{**data[0], "timeStamp": rfc3339(0.0)}] if self.strange else []
+            metric["timeseries"] = [{"data": data[:-3:-1]}, {"data": [*old, *data[:-3]]}, {}]
+        return answer
+
+
+def test_minutes_are_placed_by_their_timestamps() -> None:
+    outside = told(Scattered(), "m0")["m0"]
+    assert outside.tracks["cpu_percent"].window == (16.0, 17.0, None, 19.0, 20.0)
+    assert outside.end == (LAST + 1) * 60
+    assert "cannot be parsed" in told(Scattered(strange=True), "m0")["m0"].problem
+
+
 class OneWayMissing(Monitor):
     """Azure Monitor that does not know the outgoing traffic of one minute of the window."""
 

@@ -25,6 +25,7 @@ def test_the_peak_and_the_missing_minutes_of_a_series() -> None:
     assert (replace(series, recent=()).peak, replace(series, recent=()).missing) == (3.0, 2)
     assert (TimeSeries().peak, TimeSeries().missing) == (None, 0)
     assert (TimeSeries((None,)).peak, TimeSeries((-1.0,)).peak) == (None, -1.0)
+    assert (TimeSeries((0.0, None)).peak, TimeSeries((None,), (None, 0.0)).peak) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(("limit", "ago"), [(1.0, 0), (1.5, 2), (7.0, 2), (7.1, 4), (9.0, 4), (9.1, None)])
