@@ -2,9 +2,9 @@
 
 import base64
 import contextlib
+import itertools
 import json
 import os
-import random
 import secrets
 import shutil
 import socket
@@ -29,6 +29,7 @@ from local.processes import Process
 ROOT = Path(__file__).resolve().parent.parent
 # Operating systems use ports from 16000 upwards, most of them from 32768, for outgoing connections.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
+OF_ONE_PROCESS = 100
 TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer", "reconcile_timer")
 
 # These secrets may be public: they protect only what runs on this computer.
@@ -206,9 +207,21 @@ def temporary_ground(
 
 
 def free_port() -> int:
-    """A free port of this computer, outside the range for outgoing connections."""
+    """A free port of this computer, outside the range for outgoing connections; another one on every call.
+
+    It is free until it is used, so processes that began one after the other, as those of tests, choose from different ones.
+    """
     while True:
-        port = random.choice(NEVER_GIVEN_AWAY)  # noqa: S311 - nothing secret hangs on it
+        port = next(_ports)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def ports_of(process: int) -> Iterator[int]:
+    """The ports that the process with this ID chooses from, again and again."""
+    begin = process * OF_ONE_PROCESS % len(NEVER_GIVEN_AWAY)
+    return itertools.cycle(NEVER_GIVEN_AWAY[begin : begin + OF_ONE_PROCESS])
+
+
+_ports = ports_of(os.getpid())

@@ -11,10 +11,12 @@ import pytest
 from local.leaps import leap
 from local.plain_http import NO_TLS
 from local.sandbox import Ground, temporary_ground
+from tests.fleet import until_moment
 from tests.integration.environments.test_ownership import both_tags
 from tests.support import SUBSCRIPTION, AzureSide, ControlPlane, until
 
 HOUR, DAY = 3600.0, 86400.0
+SEEN_BY_THEN = 10.0  # seconds after which Resource Graph shows every change (docs/local.md)
 ADDRESS, FIREWALL, ROLE = (
     "Microsoft.Network/publicIPAddresses",
     "Microsoft.Network/networkSecurityGroups",
@@ -124,6 +126,7 @@ def test_two_passes_delete_what_is_proven_and_nothing_else(scene: Scene) -> None
     old = json.dumps({"operation": f"{GHOST}-stop-01M80AKRESFYRXQ716J26R1AX0", "taken_at": 1.7e9, "instance_id": ""})
     azure.write_row("locks", GHOST, old)
     azure.client.delete("/messages").raise_for_status()
+    until_moment(scene.client, scene.ground.clock.seconds() + SEEN_BY_THEN)
 
     first = scene.reconciled()
     again = scene.reconciled()
