@@ -55,11 +55,7 @@ def main() -> None:
     from dormouse_cli.main import main as run
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended children disappear
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(sys.argv[1])
-        server.listen()
-        sys.stdout.write(f"{LISTENING}\n")
-        sys.stdout.flush()
+    with listening(sys.argv[1]) as server:
         while True:
             connection, _ = server.accept()
             if os.fork() == 0:
@@ -68,6 +64,17 @@ def main() -> None:
                 connection.sendall(str(code_of(run)).encode())
                 os._exit(0)
             connection.close()
+
+
+@contextlib.contextmanager
+def listening(address: str) -> Iterator[socket.socket]:
+    """A socket at this address; who waits for it is told on standard output."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen()
+        sys.stdout.write(f"{LISTENING}\n")
+        sys.stdout.flush()
+        yield server
 
 
 def code_of(run: Callable[[], None]) -> int:

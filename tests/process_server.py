@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from tests.fork_server import LISTENING, become, code_of
+from tests.fork_server import LISTENING, become, code_of, listening
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {"local.azure", "local.host"}
@@ -113,11 +113,7 @@ def main() -> None:
         importlib.import_module(module)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended children disappear
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(sys.argv[1])
-        server.listen()
-        sys.stdout.write(f"{LISTENING}\n")
-        sys.stdout.flush()
+    with listening(sys.argv[1]) as server:
         while sys.stdin not in select.select([server, sys.stdin], [], [])[0]:
             connection, _ = server.accept()
             if os.fork() == 0:

@@ -13,9 +13,6 @@ from dormouse.resources.compute.machine_views import failure, power_state
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG, parts_of_machine_id
 from dormouse.resources.kinds import provisioning_of
 
-# Resource Graph returns at most 1,000 rows per page.
-# https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
-
 # Anyone may set a tag: tagged resources are reported to people and never deleted because of the tag.
 TAGGED = "resources | where tags['dormouse'] == '{environment}' | project id, tags | order by id asc"
 NAME = re.compile(r"[a-z][a-z0-9-]*")

@@ -12,7 +12,8 @@ from dormouse.cloud.sdk_errors import read_large_json
 from dormouse.errors import CloudUnavailable
 
 PATH, VERSION = "/providers/Microsoft.ResourceGraph/resources", "2021-03-01"
-LARGEST_PAGE = 1000  # rows of one response
+# Rows of one response. https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
+LARGEST_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dormouse.resources.features import DataDisks, GuestSetup, JupyterHub, Nvidi
 from local.azure.services.key_vault import SECRETS
 from local.azure.vms.guest import Guest
 from tests.simulator.served import served
-from tests.simulator.test_graph import machine
+from tests.simulator.services.test_graph import machine
 
 SETUP = GuestSetup("ana", (NvidiaDriver(), DataDisks(("/data",)), JupyterHub(("ana",))))
 A10 = "Standard_NV72ads_A10_v5"

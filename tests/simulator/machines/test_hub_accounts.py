@@ -13,7 +13,7 @@ from dormouse.guest.user_change import UserLogin, users_found, users_script
 from dormouse.resources.features import GuestSetup, JupyterHub
 from local.azure.vms.guest import Guest
 from tests.simulator.served import served
-from tests.simulator.test_graph import machine
+from tests.simulator.services.test_graph import machine
 
 SETUP = GuestSetup("ana", (JupyterHub(("ana", "ben")),))
 OLD, NEW = "1" * 32, "2" * 32

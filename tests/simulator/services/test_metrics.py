@@ -17,7 +17,7 @@ from local.azure.core.world import SIGNALS, SUBSCRIPTION
 from local.azure.vms.timelines import ending
 from tests.contract.azure import METRICS, Azure
 from tests.simulator.served import Localhost, Served, served
-from tests.simulator.test_graph import COMPUTE, machine
+from tests.simulator.services.test_graph import COMPUTE, machine
 
 NAMES = "Percentage CPU,Network In Total,Network Out Total,Disk Read Bytes,Disk Write Bytes"
 PATH = f"/subscriptions/{SUBSCRIPTION}/metrics:getBatch"

@@ -18,7 +18,7 @@ from local.azure.vms.agent_process import INSTALLED, REMOVED, changed_by, config
 from local.azure.vms.guest import Guest
 from tests.simulator.control_plane import ControlPlane, listening
 from tests.simulator.served import Served, served
-from tests.simulator.test_graph import machine
+from tests.simulator.services.test_graph import machine
 
 MACHINE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/lab/providers/Microsoft.Compute/virtualMachines/vm"
 BUSY = {"gpu_percent": [{"max": 97, "p95": 40, "minutes": 10}], "cpu_percent": 5}

@@ -17,8 +17,8 @@ from local.azure.vms import estate_loader, estates
 from local.azure.vms.estates import EstateError
 from local.azure.vms.timelines import QUIET, beginning, changed, ending, shown, signals_of
 from tests.contract.azure import Azure
-from tests.simulator.test_graph import PATH
-from tests.simulator.test_metrics import ask, points
+from tests.simulator.services.test_graph import PATH
+from tests.simulator.services.test_metrics import ask, points
 from tests.simulator.test_throttling_and_faults import manage
 from tests.support import ROOT
 

@@ -1,0 +1,1 @@
+"""Services beside Resource Manager: Resource Graph, Azure Monitor, Table and Blob Storage, sign-in."""
