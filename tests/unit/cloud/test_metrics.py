@@ -117,6 +117,20 @@ def test_minutes_are_placed_by_their_timestamps() -> None:
     assert "cannot be parsed" in told(Scattered(strange=True), "m0")["m0"].problem
 
 
+class Short(Monitor):
+    """Azure Monitor that has only the last three minutes, such as of a machine that was just created."""
+
+    async def send_request(self, request: Any, **_: Any) -> Any:
+        answer = await super().send_request(request)
+        for metric in answer.content["values"][0]["value"]:
+            metric["timeseries"] = [{"data": metric["timeseries"][0]["data"][-3:]}]
+        return answer
+
+
+def test_minutes_before_the_first_answered_one_are_not_known() -> None:
+    assert told(Short(), "m0")["m0"].tracks["cpu_percent"].window == (None, None, 1.0, 1.0, 1.0)
+
+
 class OneWayMissing(Monitor):
     """Azure Monitor that does not know the outgoing traffic of one minute of the window."""
 
