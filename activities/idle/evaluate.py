@@ -19,11 +19,12 @@ from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.alarms import alarm, with_alarm
 from dormouse.idle.decision import NextAction, decide
-from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_answer, with_evidence
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_answer, with_evidence, with_host
 from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import Evaluation, Evidence, with_tracked
 from dormouse.idle.heartbeats.agent_evidence import first_minute
 from dormouse.idle.heartbeats.due_soon import is_due_soon
+from dormouse.idle.heartbeats.in_use import needs_host_metrics
 from dormouse.idle.jobs.keeping import last_job_ended
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.outside.alarm import problem_of
@@ -79,10 +80,11 @@ async def _evaluated_page(request: PageRequest, cloud: Cloud) -> PageFound:
     cases = [case_of(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
     cases, unknown = await with_evictions(cases, cloud)
+    cases = [_with_heartbeats(case, known) for case in cases]
     outside, activity = await asyncio.gather(
         HostMetrics(cloud).of(list(_questions(cases)), request.now), ask_activity([case.machine for case in cases], cloud)
     )
-    seen = [with_answer(_with_evidence(case, known, outside), activity) for case in cases]
+    seen = [with_answer(_with_metrics(case, outside), activity) for case in cases]
     found = list(map(evaluated, await with_sleep(seen, known.environments.readable, known.rules, cloud)))
     problems = {host.problem for host in outside.values() if host.problem}
     problems |= {text for text in (unknown, known.rules.neighbours.twins) if text}
@@ -90,10 +92,11 @@ async def _evaluated_page(request: PageRequest, cloud: Cloud) -> PageFound:
 
 
 def _questions(cases: Iterable[Evaluation]) -> Iterator[Question]:
-    """What Azure Monitor is asked: only running VMs have host metrics."""
+    """What Azure Monitor is asked: running VMs have host metrics, and of most of them their agents have said enough."""
     for case in cases:
-        if isinstance(case.machine, VirtualMachine) and case.machine.state is State.RUNNING:
-            yield Question(case.machine, case.policy.window)
+        machine = case.machine
+        if isinstance(machine, VirtualMachine) and machine.state is State.RUNNING and needs_host_metrics(case):
+            yield Question(machine, case.policy.window)
 
 
 async def store_page(
@@ -172,13 +175,18 @@ def case_of(machine: Target, known: Known, now: float) -> Evaluation:
     return replace(case, job=job) if job else case
 
 
-def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvidence]) -> Evaluation:
-    row, host = known.heard.get(key_of(case.machine.id)), outside.get(case.machine.id.lower(), HostEvidence())
+def _with_heartbeats(case: Evaluation, known: Known) -> Evaluation:
+    row = known.heard.get(key_of(case.machine.id))
     try:
         record = agent_record_in(row, first_minute(case.policy.window, case.now)) if row else None
     except UnreadableRecord as error:
         case, record = replace(case, unreadable=case.unreadable or str(error)), None
-    return with_evidence(case, Evidence(host.tracks, host.end, host.problem), record, known.rules)
+    return with_evidence(case, Evidence(), record, known.rules)
+
+
+def _with_metrics(case: Evaluation, outside: Mapping[str, HostEvidence]) -> Evaluation:
+    host = outside.get(case.machine.id.lower())
+    return with_host(case, Evidence(host.tracks, host.end, host.problem)) if host else case
 
 
 def evaluated(case: Evaluation) -> Evaluated:

@@ -173,6 +173,12 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
     return replace(case, tracked=tracked, evidence=evidence, hold=hold)
 
 
+def with_host(case: Evaluation, outside: Evidence) -> Evaluation:
+    """The evaluation with the data of Azure Monitor beside what it has of the agent."""
+    host, end, problem = outside.host, outside.host_end, outside.host_problem
+    return replace(case, evidence=replace(case.evidence, host=host, host_end=end, host_problem=problem))
+
+
 def with_answer(case: Evaluation, answers: Mapping[str, ServiceAnswer]) -> Evaluation:
     """The evaluation with what an activity service says of the machine, if one was asked about it; by ID in lower case."""
     said = answers.get(case.machine.id.lower())

@@ -6,12 +6,10 @@ from dataclasses import replace
 from dormouse.clock import MINUTE
 from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evidence import Evaluation, TimeSeries
-from dormouse.idle.heartbeats.signals import HOST, INSIDE
+from dormouse.idle.heartbeats.in_use import AHEAD, shown_by_agent, shown_by_host
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 
-# Two sweeps: the agent learns of it with its next heartbeat, shortly before the next sweep, and the one after that may act.
-AHEAD = 10  # minutes
 ACTIONS = frozenset({NextAction.WARN, NextAction.STOP, NextAction.DELETE})
 
 
@@ -22,28 +20,10 @@ def is_due_soon(case: Evaluation) -> bool:
     """
     if case.machine.state is not State.RUNNING or case.evidence.inside is None:
         return False
-    if case.tracked.lease is None and case.schedule is None and _is_in_use_later(case):
+    if case.tracked.lease is None and case.schedule is None and (shown_by_agent(case) or shown_by_host(case)):
         return False  # what is in use is stopped by a lease or a schedule only; most of a fleet is, and a look tells it
     later = unused_until_later(case)
     return decide(later, evaluate(later)).action in ACTIONS
-
-
-def _is_in_use_later(case: Evaluation) -> bool:
-    """Whether a minute of use that is known today is still in the window two sweeps later."""
-    evidence = case.evidence
-    observed = ((INSIDE, evidence.inside or {}, AHEAD + evidence.behind), (HOST, evidence.host, AHEAD))
-    return any(
-        _is_used_after(passed, series[signal.name], signal.limit(case.policy))
-        for signals, series, passed in observed
-        for signal in signals
-        if signal.name in series
-    )
-
-
-def _is_used_after(passed: int, track: TimeSeries, limit: float | None) -> bool:
-    """Whether a signal reached its limit after the first minutes that are known of it."""
-    ago = None if limit is None else track.last_at(limit)
-    return ago is not None and len(track.window) + len(track.recent) - ago > passed
 
 
 def unused_until_later(case: Evaluation) -> Evaluation:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.fleet import CPU_SIZE, SOON, FleetSide, machine
+from tests.support import until
 
 NAMES = [f"m{number}" for number in range(12)]
 
@@ -66,3 +67,33 @@ def test_an_error_about_all_machines_is_not_retried_per_machine(fleet: FleetSide
     assert {line["verdict"] for line in fleet.lines().values()} == {"unknown"}
     (fault,) = fleet.simulation.get("/faults").json()["value"]
     assert fault["spoilt"] <= (1 if status == 403 else 6), "the SDK itself asks again when it is throttled"
+
+
+def asked_about(fleet: FleetSide, name: str) -> int:
+    """How many queries of the next sweep are about this machine."""
+    of_batch(fleet, name, effect="slow", seconds=0.01)
+    try:
+        fleet.sweep(dry_run=True)
+        (fault,) = fleet.simulation.get("/faults").json()["value"]
+        return int(fault["spoilt"])
+    finally:
+        fleet.simulation.delete("/faults").raise_for_status()
+
+
+def test_azure_monitor_is_not_asked_about_machines_that_it_could_not_say_more_about(fleet: FleetSide) -> None:
+    fleet.load(
+        training=machine(idle="window=15m", inside={"gpu_percent": 95, "cpu_percent": 30}, host={"cpu_percent": 12}),
+        quiet=machine(),
+        bare=machine(size=CPU_SIZE, agent=False, host={"cpu_percent": 60}),
+        hours=machine(inside={"gpu_percent": 95}, tags={"dormouse-schedule": "mon-sun 00:00-23:59 UTC"}),
+        off=machine(idle="off"),
+    )
+    verdicts = {"training": "busy", "quiet": "idle", "bare": "busy", "hours": "scheduled_on", "off": "unmanaged"}
+    assert fleet.verdicts() == verdicts
+    known = fleet.lines()["training"]["measurements"]
+    assert (known["gpu_percent"], known["cpu_percent"]) == (95, 30), "what its agent measured"
+    asked = {name: asked_about(fleet, name) for name in fleet.names}
+    assert asked == {"training": 0, "quiet": 1, "bare": 1, "hours": 1, "off": 0}
+
+    fleet.signals("training", gpu_percent=0, cpu_percent=1)
+    until(lambda: asked_about(fleet, "training") == 1, "it is never asked about although it rests")

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from dormouse.clock import HOUR
-from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import decide
 from dormouse.idle.evidence import TimeSeries
 from dormouse.idle.heartbeats.due_soon import ACTIONS, is_due_soon, unused_until_later
@@ -18,6 +16,7 @@ from dormouse.idle.tracking import Hold, Lease, LeaseAction
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 from tests.unit.builders import NOW, case, machine, quiet, remembered, warned, with_value
+from tests.unit.idle.heartbeats.any_case import any_case
 
 ON_THEIR_WAY = {signal.name: TimeSeries((0.0,) * 27 + (None,) * 3, (None,) * 3) for signal in INSIDE}
 OFF = IdlePolicy(enabled=False)
@@ -114,18 +113,7 @@ def test_what_is_used_lately_is_answered_at_once_and_not_otherwise() -> None:
     """The short way is taken only where the long one says the same, whatever was used when, held, leased or scheduled."""
     dice, found = random.Random(5), Counter[bool]()
     for _ in range(300):
-        evidence = quiet(behind=dice.choice([0, 0, 3]))
-        for _ in range(dice.choice([0, 1, 1, 2])):
-            name = dice.choice([signal.name for signal in INSIDE])
-            evidence = with_value(
-                evidence, "inside", name, dice.randrange(30), dice.choice([0.5, 1.0, 4.0, 5.0, 99.0, None])
-            )
-        ends = NOW + dice.choice([300, 1400, 1600, 9000])
-        lease = dice.choice([None, None, Lease(ends, LeaseAction.STOP, "ann")])
-        hours = dice.choice([None, None, read_schedule("mon-sun 06:00-08:20 UTC")])
-        policy = IdlePolicy(enabled=dice.random() < 0.8, sessions=dice.choice(["active", "connected"]))
-        spent = dice.choice([None, None, Overspent("ml1", 100.0, 120.0, NOW - HOUR)])
-        one = case(evidence=evidence, policy=policy, schedule=hours, tracked=remembered(lease=lease), overspent=spent)
+        one = any_case(dice)
         later = unused_until_later(one)
         assert is_due_soon(one) is (decide(later, evaluate(later)).action in ACTIONS)
         found[is_due_soon(one)] += 1
