@@ -70,11 +70,11 @@ async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
 
 
 async def _evaluated_page(request: PageRequest, cloud: Cloud) -> PageFound:
-    machines = await VmInventory(cloud).page(request.number)
+    machines, rules = await asyncio.gather(VmInventory(cloud).page(request.number), rules_of(cloud))
     if not machines and request.number == 0:
         # They vanished after they were counted. The previous rows stay, so that `finish_sweep` can look for the machines.
         return PageFound(SweepSummary())
-    known = await _known(machines, cloud)
+    known = await _known(machines, rules, cloud)
     states = {machine.id.lower(): machine.state for machine in machines}
     known = replace(known, states=states, jobs={job.machine: job for job in request.jobs})
     cases = [case_of(machine, known, request.now) for machine in machines]
@@ -149,8 +149,8 @@ async def rules_of(cloud: Cloud) -> EvaluationRules:
     )
 
 
-async def _known(machines: Sequence[VirtualMachine], cloud: Cloud) -> Known:
-    fleet, records, known = MachineRecords(cloud.tables), Records(cloud.tables), Known(await rules_of(cloud))
+async def _known(machines: Sequence[VirtualMachine], rules: EvaluationRules, cloud: Cloud) -> Known:
+    fleet, records, known = MachineRecords(cloud.tables), Records(cloud.tables), Known(rules)
     if not machines:
         return known
     keys = sorted(machine.key for machine in machines)
