@@ -21,6 +21,9 @@ STATUS = df.OrchestrationRuntimeStatus
 ENDED = (STATUS.Completed, STATUS.Failed, STATUS.Canceled, STATUS.Terminated)
 UNENDED = tuple(status for status in STATUS if status not in ENDED)
 LOOKS, BETWEEN_LOOKS = 30, 0.2
+# In seconds, for requests that look through the whole task hub. Three of them must leave time within `functionTimeout`, at
+# whose end the host kills the process with everything that runs in it.
+PATIENCE = 75.0
 
 log = logging.getLogger(__name__)
 
@@ -96,24 +99,28 @@ class DurableClient:
         _require_id(identifier, failure)
         await _answered(self._client.terminate(identifier, why), failure)
 
-    async def unended(self, last: datetime) -> dict[str, datetime]:
+    async def unended(self, last: datetime, *, patience: float = PATIENCE) -> dict[str, datetime]:
         """The orchestrations of ours that were created up to this moment and have not ended, with that time, oldest first.
 
         A parent is before its children. They are a hundred at most: the host returns no more at once, and the SDK does not
         ask for the rest.
         """
         listing = self._client.get_status_by(created_time_to=last, runtime_status=list(UNENDED))
-        found = await _answered(listing, "did not list what has not ended")
+        found = await _answered(asyncio.wait_for(listing, patience), "did not list what has not ended")
         ours = [one for one in found if one.created_time and is_instance_id(one.instance_id)]
         return {
             one.instance_id: one.created_time for one in sorted(ours, key=lambda one: (one.created_time, one.instance_id))
         }
 
-    async def purge(self, first: datetime, last: datetime) -> int:
-        """Delete the histories of ended orchestrations that were created in this time; returns how many."""
+    async def purge(self, first: datetime, last: datetime, *, patience: float = PATIENCE) -> int:
+        """Delete the histories of ended orchestrations that were created in this time; returns how many.
+
+        What was deleted when the patience (in seconds) ends stays deleted, and the host may go on.
+        """
         # The statuses are named although Azure Storage purges nothing else by a filter: what runs must never be purged.
         purging = self._client.purge_instance_history_by(first, last, list(ENDED))
-        return int((await _answered(purging, "did not delete old histories")).instances_deleted)
+        purged = await _answered(asyncio.wait_for(purging, patience), "did not delete old histories")
+        return int(purged.instances_deleted)
 
 
 async def _answered(request: Awaitable[T], failure: str) -> T:

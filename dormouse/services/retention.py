@@ -30,7 +30,7 @@ async def end_overdue(client: DurableClient, dependencies: Dependencies) -> None
     because every such message stays in its queue.
     """
     border, reason = _border(dependencies), OVERDUE.format(days=dependencies.settings.history_kept_days)
-    days = [(last - timedelta(days=1), last) for _, last in slices(border)]
+    days = list(_days_of_doubled_age(border))
     with contextlib.suppress(TaskHubUnavailable):  # it is in the log, and asked again in an hour
         for identifier, created in (await client.unended(border)).items():
             if any(first < created <= last for first, last in days):
@@ -46,9 +46,12 @@ async def _end(client: DurableClient, identifier: str, reason: str) -> None:
 async def purge_histories(client: DurableClient, dependencies: Dependencies) -> None:
     """Delete the histories of orchestrations that ended and began more than `HISTORY_KEPT_DAYS` ago.
 
-    Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
+    Each request looks through the whole task hub, so there are two: for the last day, which has everything if the timer has
+    run every hour, and for the time before. One that takes too long is gone on with an hour later, and delays nothing else.
     """
-    for first, last in slices(_border(dependencies)):
+    border = _border(dependencies)
+    yesterday = border - timedelta(days=1)
+    for first, last in ((yesterday, border), (FIRST_HISTORY, yesterday)):
         try:
             purged = await client.purge(first, last)
         except TaskHubUnavailable as error:
@@ -63,13 +66,12 @@ def _border(dependencies: Dependencies) -> datetime:
     return datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.history_kept_days)
 
 
-def slices(border: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The time before a border in slices that double: a day, two days, four ... back to the first history there can be."""
+def _days_of_doubled_age(border: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The day before a border, and the days that end one, three, seven ... days before it, back to the first history."""
     last, days = border, 1
     while last > FIRST_HISTORY:
-        first = max(last - timedelta(days=days), FIRST_HISTORY)
-        yield first, last
-        last, days = first, days * 2
+        yield last - timedelta(days=1), last
+        last, days = last - timedelta(days=days), days * 2
 
 
 async def forget_old_trails(dependencies: Dependencies) -> None:

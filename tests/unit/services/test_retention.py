@@ -1,7 +1,7 @@
 """Expired data are deleted after their retention time, and nothing else is."""
 
 import asyncio
-import itertools
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from dormouse.records.machines import MACHINES, MISSED
 from dormouse.records.power_history import POWER, PowerRecords
 from dormouse.records.report_pages import REPORTS
 from dormouse.resources.compute.machines import key_of, machine_id
-from dormouse.services.durable_client import ENDED, DurableClient
+from dormouse.services.durable_client import ENDED, PATIENCE, DurableClient, TaskHubUnavailable
 from dormouse.services.retention import (
     FIRST_HISTORY,
     forget_missing_machines,
@@ -27,9 +27,9 @@ from dormouse.services.retention import (
     forget_old_trails,
     purge_histories,
     retain,
-    slices,
 )
 from dormouse.settings import Settings, SettingsError
+from tests.support import ROOT
 from tests.unit.builders import case, line_of, machine
 from tests.unit.twins import MemoryTables, Orchestrations, reads_of
 
@@ -149,32 +149,47 @@ def test_an_old_sweep_does_not_prove_that_a_machine_is_gone() -> None:
     assert fleet.remembered == {"alive"}
 
 
-def test_the_slices_cover_the_time_before_the_limit_exactly_once() -> None:
-    border = datetime(2026, 11, 28, tzinfo=UTC)
-    found = list(slices(border))
-    assert found[0] == (border - timedelta(days=1), border)
-    assert found[-1][0] == FIRST_HISTORY
-    assert all(first == last for (first, _), (_, last) in itertools.pairwise(found))
-    assert len(found) < 15
+class Slow(Orchestrations):
+    """A task hub in which the first request for deletion takes too long."""
+
+    async def purge_instance_history_by(
+        self, created_time_from: datetime, created_time_to: datetime, runtime_status: Any
+    ) -> Any:
+        assert {status.value for status in runtime_status} == {"Completed", "Failed", "Terminated", "Canceled"}
+        purged = await super().purge_instance_history_by(created_time_from, created_time_to, runtime_status)
+        if len(self.purged) == 1:
+            raise TimeoutError("too slow")
+        return purged
 
 
-def test_a_failing_slice_does_not_affect_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    class Slow(Orchestrations):
-        async def purge_instance_history_by(
-            self, created_time_from: datetime, created_time_to: datetime, runtime_status: Any
-        ) -> Any:
-            assert {status.value for status in runtime_status} == {"Completed", "Failed", "Terminated", "Canceled"}
-            purged = await super().purge_instance_history_by(created_time_from, created_time_to, runtime_status)
-            if len(self.purged) == 2:
-                raise TimeoutError("too slow")
-            return purged
-
-    client = Slow()
+def test_all_time_before_the_border_is_asked_for_once_and_the_last_day_first(caplog: pytest.LogCaptureFixture) -> None:
+    """Each request looks through the whole hub; one that fails does not affect the other."""
+    border = datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)
+    yesterday, client = border - timedelta(days=1), Slow()
     with caplog.at_level(logging.WARNING):
         asyncio.run(purge_histories(DurableClient(client), reads_of(MemoryTables(), now=NOW)))
-    assert client.purged == list(slices(datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)))
+    assert client.purged == [(yesterday, border), (FIRST_HISTORY, yesterday)]
     assert "too slow" in caplog.text
     assert len(ENDED) == 4
+
+
+class Endless(Orchestrations):
+    """A task hub that never answers."""
+
+    async def purge_instance_history_by(self, *asked: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async def get_status_by(self, **asked: Any) -> Any:
+        await asyncio.Event().wait()
+
+
+def test_requests_that_look_through_the_whole_hub_end_in_time() -> None:
+    hub, moment = DurableClient(Endless()), datetime.fromtimestamp(NOW, UTC)
+    for request in (hub.purge(FIRST_HISTORY, moment, patience=0.01), hub.unended(moment, patience=0.01)):
+        with pytest.raises(TaskHubUnavailable):
+            asyncio.run(request)
+    hours, minutes, seconds = map(int, json.loads((ROOT / "host.json").read_text())["functionTimeout"].split(":"))
+    assert 0.75 * ((hours * 60 + minutes) * 60 + seconds) >= 3 * PATIENCE, "the process is killed at the end of that time"
 
 
 class Trail(Records):
