@@ -19,7 +19,7 @@ FOR_TESTS := $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready $(VE
 RELEASE = AZURE_SUBSCRIPTION_ID="$$(az account show --query id --output tsv)" $(VENV)-release/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test screenshots bench azure-cli custodian lock keep package azd-package validate whatif provision publish deploy verify functional \
+.PHONY: help demo run test style types doctor screenshots bench azure-cli custodian lock keep package azd-package validate whatif provision publish deploy verify functional \
   roles probe cleanup uninstall format clean
 
 help: ## list the targets
@@ -32,12 +32,19 @@ run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a
 	@$(BIN)/python -m local.run --speed $(SPEED) $(if $(ESTATE),--estate "$(ESTATE)")
 
 test: ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
-	@$(MAKE) --no-print-directory --jobs=4 $(FOR_TESTS)
+	@$(MAKE) --no-print-directory --jobs=4 style types doctor $(FOR_TESTS)
+	$(BIN)/python -m tests.run
+
+# The first parts of `make test`, at the same time as its installations.
+style: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
 	$(BIN)/mypy
-	$(BIN)/azure-functions-doctor doctor --path .
-	$(BIN)/python -m tests.run
+
+doctor: $(VENV)/.ready
+	$(BIN)/python -m release.doctor
 
 screenshots: $(VENV)/.ready ## pictures of the dashboard and of open links, in .screenshots (Debian: apt install chromium)
 	@$(BIN)/python -m tests.dashboard.screenshots
