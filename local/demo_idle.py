@@ -33,7 +33,7 @@ class IdleDemo:
             simulation.post("/estate", json={"machines": content["machines"]}).raise_for_status()
             self._until(lambda: simulation.get("/agents").json()["pending"] == 0, "the agents have reported")
             self._evaluate()
-            idle = self._warn()
+            idle = self._warn(simulation)
             self._stop(idle)
             self._verify(simulation, idle)
 
@@ -45,11 +45,16 @@ class IdleDemo:
         if verdicts != ["busy", "idle", "unknown"]:
             raise IdleError(f"one machine should be busy, one idle, one unknown, but the verdicts are {verdicts}")
 
-    def _warn(self) -> dict[str, Any]:
+    def _warn(self, simulation: httpx.Client) -> dict[str, Any]:
         self._sweep()
         (idle,) = [line for line in self._lines() if line["next_action"] == "warn"]
         self._console.print(
             f"\nA sweep, as the timer starts it every five minutes: [bold]{idle['name']}[/] {idle['next_action_text']}"
+        )
+        seen = {"id": idle["id"]}
+        # Its agent asks once a minute, which may be longer than the lead of a demo.
+        self._until(
+            lambda: simulation.get("/machines/inside", params=seen).json()["warnings"], "the warning is shown on the machine"
         )
         return idle
 
