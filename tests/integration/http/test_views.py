@@ -73,14 +73,18 @@ def test_an_environment_being_deleted_cannot_be_held_or_extended(
     azure.behave()
 
 
+def until_refused(client: httpx.Client, path: str) -> httpx.Response:
+    """The first refusal: on a busy computer, a request may come late enough to be answered."""
+    answers = (client.get(path) for _ in range(20))
+    return next(answer for answer in answers if answer.status_code == 429)
+
+
 def test_reads_are_rate_limited_before_azure_throttles() -> None:
     with temporary_ground(speed=1, timers=False, agents=False) as ground, ground.client() as client:
-        plane = ControlPlane(client)
         statuses = [client.get("/environments/none").status_code for _ in range(150)]
         assert set(statuses) == {404, 429}
         assert 60 <= statuses.count(404) < 140
-        assert plane.client.get("/blueprints/workstation?region=r1x").status_code == 429
-        refused = client.get("/environments/none")
+        refused = until_refused(client, "/blueprints/workstation?region=r1x")
         assert int(refused.headers["Retry-After"]) >= 1
         assert client.get("/operations").status_code == 200
         assert client.get("/environments").status_code == 200, "commands and lists have a pace of their own"

@@ -42,11 +42,13 @@ def test_one_rejected_machine_does_not_affect_the_others_of_its_batch(fleet: Fle
 
 def test_only_the_deleted_machine_is_unknown_while_the_inventory_still_lists_it(fleet: FleetSide) -> None:
     loaded(fleet)
-    for gone in ("m0", "m5", "m11", "m2"):  # before each of four sweeps one machine is deleted
+    deleted = ("m0", "m5", "m11", "m2")
+    for number, gone in enumerate(deleted, 1):  # before each of four sweeps one machine is deleted
         fleet.simulation.post("/resources/vanish", json={"id": fleet.id(gone)}).raise_for_status()
         fleet.sweep(dry_run=True)
         lines = fleet.lines()
-        assert {line["verdict"] for name, line in lines.items() if name != gone} == {"idle"}
+        # Resource Graph is some seconds behind, so that those of the sweeps before may still be listed.
+        assert {line["verdict"] for name, line in lines.items() if name not in deleted[:number]} == {"idle"}
         assert gone not in lines or gone in lines[gone]["reason"]
 
 
