@@ -14,6 +14,7 @@ ACCELERATED = tuple(
         "blueprints",
         "cli",
         "conformance",
+        "dashboard",
         "docs",
         "e2e",
         "faults",

@@ -289,7 +289,7 @@ def test_a_start_that_azure_refuses_says_why_and_what_to_do(asleep: ControlPlane
         visit.wait(lambda: visit.page.get_by_role("heading", name="The last start ended: failed").is_visible())
     finally:
         azure.behave()
-    expect(visit.phase).to_contain_text("is asleep")
+    visit.until("is asleep")  # the operation has ended a moment before its environment is said to be asleep again
     refusal = visit.page.get_by_role("region", name="The last start ended")
     expect(refusal).to_contain_text("Azure has no capacity for this VM size now; retry later, or choose another size")
     expect(visit.page.get_by_role("button", name=f"Start {NAME}")).to_be_visible()
