@@ -211,6 +211,9 @@ def test_the_whole_way_on_a_phone(asleep: ControlPlane, azure: AzureSide, tab: T
 
     asleep.follow(asleep.post(NAME, "stop"))
     visit.wait(lambda: "stopped again by function-key" in visit.phase.inner_text(), seconds=60)
+    asked = len(visit.asked)
+    visit.wait(lambda: len(visit.asked) > asked + 1, seconds=60)  # the first of them has been answered then
+    expect(visit.phase).to_contain_text("stopped again by function-key")
     expect(ways).to_be_hidden()
     expect(visit.page.get_by_text("It starts in")).to_be_hidden()
     assert len(visit.commands) == 1

@@ -17,6 +17,7 @@ const LONGEST_PAUSE = 300;
 
 let opening = null; // what the API said last
 let waited = false; // whether this visit has seen it on its way
+let stopped = ""; // who or what has stopped it since, for as long as it is asleep
 let timer = 0;
 let ticking = 0;
 let failures = 0;
@@ -57,8 +58,9 @@ async function look() {
 async function ask() {
   const before = opening?.phase;
   opening = await call(`${path}/opening`);
-  const stopped = waited && opening.phase === "asleep" && before && before !== "asleep" && !opening.operation;
-  if (stopped) opening.text = `${await lastChange()} ${opening.text}`;
+  if (opening.phase !== "asleep" || opening.operation) stopped = "";
+  else if (waited && before && before !== "asleep") stopped = await lastChange();
+  if (stopped) opening.text = `${stopped} ${opening.text}`;
   waited ||= opening.phase === "starting" || opening.phase === "ready";
 }
 
@@ -171,6 +173,7 @@ function fail(problem) {
 function clear(title) {
   opening = null;
   waited = false;
+  stopped = "";
   document.title = title;
   for (const each of ["asleep", "progress", "refusal", "ways", "facts"]) show(each, false);
   element("as-of").textContent = "";
