@@ -9,7 +9,7 @@ gc.disable()
 
 # New objects before young ones are looked through. A page of a sweep makes a million that live until its end: after every
 # 700 of them, as by default, a sixth of the time of a sweep is spent on looking for garbage.
-NEW_OBJECTS = 50_000
+NEW_OBJECTS = 10_000
 
 
 def is_over() -> None:

@@ -36,7 +36,7 @@ NO_RETRIES: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_t
 # The methods of requests for a resource, which a GET of the same URL shows.
 FOR_RESOURCES = ("PUT", "PATCH", "DELETE")
 HTTPS = 443
-PAGES_AT_ONCE = 6
+PAGES_AT_ONCE = 4
 
 
 class Cloud:
