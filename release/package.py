@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,12 @@ def build(folder: Path, backend: str) -> None:
     compileall.compile_dir(folder, quiet=2, stripdir=str(folder), prependdir=DEPLOYED, invalidation_mode=hashed)
 
 
-def copy_app(folder: Path) -> None:
-    """Copy the app's own part of a package into an empty folder: its sources and host.json, without packages."""
-    for name in APP:
+def copy_app(folder: Path, beside: Sequence[str] = ()) -> None:
+    """Copy the app's own part of a package into an empty folder: its sources and host.json, without packages.
+
+    `beside` are files and folders of the repository that are copied as well.
+    """
+    for name in (*APP, *beside):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*UNWANTED))

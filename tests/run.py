@@ -30,8 +30,7 @@ ACCELERATED = tuple(
 # More files with failures than these, or more failures, have a cause that the load of the computer does not explain. Files
 # are counted because all tests of a file fail with its fixture.
 MOST_FILES, MOST_TESTS = 5, 60
-# More than cores: a test waits for simulated time up to two thirds of its own, and another one can use the core. With two
-# more on two cores, all tests take 25 minutes instead of 32.
+# More than cores: a test waits for simulated time up to two thirds of its own, and another one can use the core.
 MORE_THAN_CORES, MOST_WORKERS = 2, 6
 ALL_TESTS = (
     *("-n", str(min((os.cpu_count() or 1) + MORE_THAN_CORES, MOST_WORKERS))),

@@ -1,4 +1,4 @@
-"""The doctor of Azure Functions examines what is deployed, and nothing else."""
+"""The doctor of Azure Functions examines what is deployed and what deploys it, and nothing else."""
 
 import shutil
 from pathlib import Path
@@ -7,27 +7,22 @@ import pytest
 
 from release.doctor import BESIDE, examine
 from release.layout import APP
+from release.package import copy_app
 from tests.support import ROOT
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """An app with all its parts, and little in them."""
-    for part in (*APP, *BESIDE):
+def test_an_app_that_could_not_run_is_a_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for part in (*APP, *BESIDE):  # with little in its folders, which are read for long
         if (ROOT / part).is_dir():
             (tmp_path / part).mkdir()
         else:
             shutil.copy(ROOT / part, tmp_path / part)
-    return tmp_path
+    assert examine(tmp_path) == 0, capfd.readouterr().out
+    (tmp_path / "host.json").write_text("{")
+    assert examine(tmp_path) != 0
 
 
-def test_an_app_that_could_not_run_is_a_failure(small: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert examine(small) == 0, capfd.readouterr().out
-    (small / "host.json").write_text("{")
-    assert examine(small) != 0
-
-
-def test_what_is_not_deployed_does_not_count(small: Path) -> None:
-    (small / "tests").mkdir()
-    (small / "tests" / "wrong.py").write_text("def (")
-    assert examine(small) == 0
+def test_the_parts_that_are_examined_are_those_of_a_package_and_those_beside_it(tmp_path: Path) -> None:
+    copy_app(tmp_path, BESIDE)
+    assert {path.name for path in tmp_path.iterdir()} == {*APP, *BESIDE}
+    assert not list(tmp_path.rglob("__pycache__"))

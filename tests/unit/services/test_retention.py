@@ -187,7 +187,7 @@ def test_requests_that_look_through_the_whole_hub_end_in_time() -> None:
     hub, moment = DurableClient(Endless()), datetime.fromtimestamp(NOW, UTC)
     for request in (hub.purge(FIRST_HISTORY, moment, patience=0.01), hub.unended(moment, patience=0.01)):
         with pytest.raises(TaskHubUnavailable):
-            asyncio.run(request)
+            asyncio.run(asyncio.wait_for(request, 10))  # without a limit of its own, this would never end
     hours, minutes, seconds = map(int, json.loads((ROOT / "host.json").read_text())["functionTimeout"].split(":"))
     assert 0.75 * ((hours * 60 + minutes) * 60 + seconds) >= 3 * PATIENCE, "the process is killed at the end of that time"
 
